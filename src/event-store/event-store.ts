@@ -1,0 +1,88 @@
+import type { Observable } from 'rxjs';
+import type { Instant } from '../kernel/instant.js';
+
+/** A place in the whole log, ordered. Positions are greater than 0; gaps are allowed. */
+export type Position = bigint;
+
+export interface EventMetadata {
+  /** Version of the event type's contract. */
+  readonly version: number;
+  readonly correlationId?: string;
+}
+
+export interface NewEvent {
+  /** The event's natural id within its stream, `type:key`: the same fact always has the same id. */
+  readonly id: string;
+  readonly type: string;
+  readonly data: object;
+  readonly metadata: EventMetadata;
+}
+
+export interface Recorded extends NewEvent {
+  readonly stream: string;
+  /** Place in its stream, from 0. */
+  readonly revision: number;
+  readonly position: Position;
+  /** When the store appended it; never runs backwards in position order. */
+  readonly recordedAt: Instant;
+}
+
+/** The stream's last revision as the writer knows it; `none` for a stream that must not exist yet. */
+export type ExpectedRevision = number | 'none' | 'any';
+
+export interface Appended {
+  /** Of the last event of the batch. */
+  readonly revision: number;
+  readonly position: Position;
+  /** One for each event of the batch, in order. */
+  readonly positions: readonly Position[];
+  readonly recordedAt: Instant;
+}
+
+export interface AppendConflict {
+  readonly conflict: true;
+  /** The stream's last revision, -1 when it has none. */
+  readonly currentRevision: number;
+}
+
+/** Keeps events of streams whose names begin with one of these. */
+export interface LogFilter {
+  readonly streamPrefixes: readonly string[];
+}
+
+/** The store cannot be reached or cannot write now; what was not acknowledged may be sent again. */
+export class StoreUnavailableError extends Error {
+  override readonly name = 'StoreUnavailableError';
+}
+
+/**
+ * The port. Appends are atomic, durable when acknowledged, and idempotent by event id: appending a batch whose ids the
+ * stream already holds, in that order and without a gap, answers as it did the first time. A batch of which the stream
+ * holds only a part, or holds it otherwise, is a conflict.
+ */
+export abstract class EventStore {
+  /** Throws StoreUnavailableError when nothing could be written. `events` is not empty. */
+  abstract append(
+    stream: string,
+    expected: ExpectedRevision,
+    events: readonly NewEvent[],
+  ): Promise<Appended | AppendConflict>;
+
+  /** A stream's events; `from` is a revision (inclusive), by default the first, or the last when reading backwards. */
+  abstract read(stream: string, options?: { from?: number; direction?: 'forwards' | 'backwards' }): AsyncIterable<Recorded>;
+
+  /** The stream's events with these ids, by id, through an index: never a scan of the stream. */
+  abstract find(stream: string, ids: readonly string[]): Promise<ReadonlyMap<string, Recorded>>;
+
+  /** The log up to where it ended when the last page was read, in position order; `after` is exclusive. */
+  abstract readAll(options?: { after?: Position; filter?: LogFilter }): AsyncIterable<Recorded>;
+
+  /** The log from `after`, then live, without gap or repeat, in position order. Unsubscribing stops it. */
+  abstract subscribe(options?: { after?: Position; filter?: LogFilter }): Observable<Recorded>;
+
+  /** The position of the last event, 0 when the log is empty. */
+  abstract head(): Promise<Position>;
+
+  /** Waits for what is being written, then lets go of the file or the connection. */
+  abstract close(): Promise<void>;
+}

@@ -1,0 +1,23 @@
+/** Identifiers are compared by code unit. These are the patterns of the domain's ids; the DTOs and the core share them. */
+export const IDENTIFIER = /^[A-Za-z0-9_:/.-]{1,128}$/;
+/** advertiserId and promotionId name streams and derived ids, where the dot separates: they have none. */
+export const DOTLESS_IDENTIFIER = /^[A-Za-z0-9_:/-]{1,128}$/;
+/** Credit ids that the ledger derives may be longer than a client's. */
+export const CREDIT_ID = /^[A-Za-z0-9_:/.-]{1,400}$/;
+export const MARKETPLACE = /^[A-Z]{2}$/;
+export const PRODUCT = /^[A-Z][A-Z0-9_-]{0,31}$/;
+
+/** Order by code unit, the order of every list in the ledger. */
+export const byCodeUnit = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+export const accountStream = (advertiserId: string, marketplace: string): string =>
+  `account-${advertiserId}.${marketplace}`;
+export const campaignStream = (campaignId: string): string => `campaign-${campaignId}`;
+export const promotionStream = (promotionId: string): string => `promotion-${promotionId}`;
+export const enrollmentStream = (promotionId: string, advertiserId: string): string =>
+  `enrollment-${promotionId}.${advertiserId}`;
+export const fxStream = (base: string, quote: string): string => `fx-${base}.${quote}`;
+
+/** The id of the one credit that a run may give for a product: derived, so that two servers cannot give it twice. */
+export const derivedCreditId = (promotionId: string, advertiserId: string, marketplace: string, product: string) =>
+  `${promotionId}:${advertiserId}:${marketplace}:${product}`;

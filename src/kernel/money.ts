@@ -1,0 +1,78 @@
+import { currencyExponent } from './currencies.js';
+
+/**
+ * Money as it travels and as it is stored: a decimal string with exactly the currency's digits, and an ISO 4217 code.
+ * Arithmetic is done in minor units, as bigint. There is no floating point between the wire and the store.
+ */
+export interface Money {
+  readonly amount: string;
+  readonly currency: string;
+}
+
+export const DECIMAL = /^(0|[1-9][0-9]*)(\.[0-9]+)?$/;
+
+/** No single cost, grant or rate may exceed this; sums may, and stay exact. */
+export const MAX_MINOR = 10n ** 15n;
+
+export type MoneyFault = 'malformed' | 'unknown-currency' | 'precision' | 'not-positive' | 'too-large';
+
+/** Minor units of a positive amount a client sent, or what is wrong with it. */
+export function parseMoney(amount: string, currency: string): bigint | MoneyFault {
+  const exponent = currencyExponent(currency);
+  if (exponent === undefined) return 'unknown-currency';
+  if (!DECIMAL.test(amount) || amount.length > 64) return 'malformed';
+  const [whole = '', fraction = ''] = amount.split('.');
+  if (fraction.length > exponent) return 'precision';
+  const minor = BigInt(whole + fraction.padEnd(exponent, '0'));
+  if (minor === 0n) return 'not-positive';
+  return minor > MAX_MINOR ? 'too-large' : minor;
+}
+
+/** Minor units of stored money, which has exactly its currency's digits. */
+export const minorOf = (money: Money): bigint => BigInt(money.amount.replace('.', ''));
+
+/** `20483n, 'EUR'` → `204.83`. Negative amounts keep their sign in front. */
+export function formatMinor(minor: bigint, currency: string): string {
+  const exponent = exponentOf(currency);
+  if (exponent === 0) return minor.toString();
+  const digits = (minor < 0n ? -minor : minor).toString().padStart(exponent + 1, '0');
+  return `${minor < 0n ? '-' : ''}${digits.slice(0, -exponent)}.${digits.slice(-exponent)}`;
+}
+
+export const moneyOf = (minor: bigint, currency: string): Money => ({ amount: formatMinor(minor, currency), currency });
+
+function exponentOf(currency: string): number {
+  const exponent = currencyExponent(currency);
+  if (exponent === undefined) throw new Error(`unknown currency ${currency}`);
+  return exponent;
+}
+
+/** A positive exact fraction, such as a rate: `0.9764` is 9764/10000. */
+export interface Ratio {
+  readonly numerator: bigint;
+  readonly denominator: bigint;
+}
+
+export function ratioOf(decimal: string): Ratio {
+  const [whole = '', fraction = ''] = decimal.split('.');
+  return { numerator: BigInt(whole + fraction), denominator: 10n ** BigInt(fraction.length) };
+}
+
+/** The decimal without zeros that say nothing: `1.50` → `1.5`, `2.0` → `2`. */
+export const normalizeDecimal = (decimal: string): string =>
+  decimal.includes('.') ? decimal.replace(/\.?0+$/, '') : decimal;
+
+/** Converts minor units at a rate of `rate` units of `to` for one of `from`: exact until one rounding, half-even. */
+export function convertMinor(minor: bigint, from: string, to: string, rate: Ratio): bigint {
+  const numerator = minor * rate.numerator * 10n ** BigInt(exponentOf(to));
+  const denominator = rate.denominator * 10n ** BigInt(exponentOf(from));
+  return divideHalfEven(numerator, denominator);
+}
+
+/** The quotient of two non-negative integers, rounded to the nearest, a tie to the even one. */
+export function divideHalfEven(numerator: bigint, denominator: bigint): bigint {
+  const quotient = numerator / denominator;
+  const twiceRest = (numerator % denominator) * 2n;
+  if (twiceRest < denominator) return quotient;
+  return twiceRest > denominator || quotient % 2n === 1n ? quotient + 1n : quotient;
+}

@@ -1,0 +1,46 @@
+/**
+ * Every reason for which the ledger says no, in order of precedence: of several that apply, the first in this list is
+ * the one that is answered. HTTP statuses are a table at the edge (`http/problem.ts`).
+ */
+export const REFUSAL_CODES = [
+  'invalid-command', // by the command alone; by the ledger's state it comes after `revocation-too-early` (see `decide`)
+  'precision',
+  'conflicting-duplicate',
+  'unknown-account',
+  'unknown-promotion',
+  'unknown-click',
+  'unknown-credit',
+  'unknown-run',
+  'not-found',
+  'run-not-due',
+  'run-out-of-order',
+  'partner-not-listed',
+  'campaign-mismatch',
+  'revocation-too-early',
+  'currency-mismatch',
+  'already-granted',
+  'cap-exceeded',
+  'no-fx-rate',
+  'stale-fx-rate',
+] as const;
+
+export type RefusalCode = (typeof REFUSAL_CODES)[number];
+
+/** A fault in the input: `path` is a JSON pointer into it. */
+export interface Fault {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** A refusal is a value, not an exception: what was asked is well understood, and the answer is no. */
+export interface Refusal {
+  readonly refused: RefusalCode;
+  readonly detail: string;
+  readonly errors?: readonly Fault[];
+}
+
+export const refuse = (refused: RefusalCode, detail: string, errors?: readonly Fault[]): Refusal =>
+  errors ? { refused, detail, errors } : { refused, detail };
+
+export const isRefusal = (value: unknown): value is Refusal =>
+  typeof value === 'object' && value !== null && 'refused' in value;
