@@ -1,0 +1,98 @@
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { Position, Recorded } from '../event-store/event-store.js';
+
+/** Raised with every change to what any model stores: a file of another version is emptied and built anew. */
+const MODELS_VERSION = 1;
+
+const CHECKPOINT = `
+  CREATE TABLE IF NOT EXISTS checkpoint (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    position INTEGER NOT NULL,
+    stream TEXT NOT NULL,
+    event_id TEXT NOT NULL
+  ) STRICT`;
+
+/** The event that the read models include last: by it a file is known to belong to its log. */
+export interface Checkpoint {
+  readonly position: Position;
+  readonly stream: string;
+  readonly eventId: string;
+}
+
+/** Tables kept from the log. A model creates its tables with the database it is constructed with. */
+export interface ReadModel {
+  /** Writes what the event says, or nothing when it is not the model's. Called in position order, in a transaction. */
+  apply(event: Recorded): void;
+  /** What was written since the last commit is gone: drops whatever is remembered outside the tables. */
+  forget(): void;
+}
+
+/**
+ * The read models' own SQLite file: it can be thrown away at any time, the log is the truth. Models and checkpoint are
+ * written in one transaction, so `synchronous=NORMAL` is enough: after a power cut both are older, and still agree.
+ * Every INTEGER is read as a bigint, so that no position and no amount ever passes through a double.
+ */
+export class ReadModelDatabase {
+  private readonly sql: DatabaseSync;
+  private readonly schemas: string[] = [];
+  private readonly statements: Record<'begin' | 'commit' | 'rollback' | 'load' | 'save', StatementSync>;
+
+  /** `path` is a file, or `:memory:`. One process owns the file; a second one fails at once. */
+  constructor(path: string, version = MODELS_VERSION) {
+    this.sql = new DatabaseSync(path, { readBigInts: true });
+    this.sql.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
+    if (this.sql.prepare('PRAGMA user_version').get()?.['user_version'] !== BigInt(version)) {
+      this.clear();
+      this.sql.exec(`PRAGMA user_version = ${version}`);
+    }
+    this.create(CHECKPOINT);
+    this.statements = {
+      begin: this.prepare('BEGIN IMMEDIATE'),
+      commit: this.prepare('COMMIT'),
+      rollback: this.prepare('ROLLBACK'),
+      load: this.prepare('SELECT position, stream, event_id AS eventId FROM checkpoint'),
+      save: this.prepare('INSERT OR REPLACE INTO checkpoint (one, position, stream, event_id) VALUES (1, ?, ?, ?)'),
+    };
+  }
+
+  /** Creates a model's tables (`CREATE … IF NOT EXISTS`), now and after every `clear`. */
+  create(schema: string): void {
+    this.schemas.push(schema);
+    this.sql.exec(schema);
+  }
+
+  /** A statement to keep: it outlives `clear`. */
+  prepare(sql: string): StatementSync {
+    return this.sql.prepare(sql);
+  }
+
+  checkpoint(): Checkpoint | undefined {
+    return this.statements.load.get() as Checkpoint | undefined;
+  }
+
+  begin(): void {
+    this.statements.begin.run();
+  }
+
+  /** Commits what the models wrote, up to and including `last`. */
+  commit(last: Recorded): void {
+    this.statements.save.run(last.position, last.stream, last.id);
+    this.statements.commit.run();
+  }
+
+  rollback(): void {
+    if (this.sql.isTransaction) this.statements.rollback.run();
+  }
+
+  /** Drops all that is stored; the tables are there again, empty. */
+  clear(): void {
+    const tables = this.sql.prepare(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`);
+    const drops = tables.all().map(({ name }) => `DROP TABLE "${String(name)}";`);
+    this.sql.exec(['BEGIN IMMEDIATE;', ...drops, ...this.schemas.map((schema) => `${schema};`), 'COMMIT'].join('\n'));
+  }
+
+  close(): void {
+    this.rollback();
+    this.sql.close();
+  }
+}

@@ -1,0 +1,174 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { EventStore, Recorded } from '../../src/event-store/event-store.js';
+import { MemoryEventStore } from '../../src/event-store/memory/memory-event-store.js';
+import { instantOf } from '../../src/kernel/instant.js';
+import { type ReadModel, ReadModelDatabase } from '../../src/read-models/database.js';
+import { LogTimes } from '../../src/read-models/log-times.js';
+import { ReadModelRunner } from '../../src/read-models/runner.js';
+
+/** Keeps the ids it saw in a table; stumbles over events of type `Broken`. */
+class Seen implements ReadModel {
+  private readonly insert;
+  private readonly select;
+  forgotten = 0;
+
+  constructor(db: ReadModelDatabase) {
+    db.create('CREATE TABLE IF NOT EXISTS seen (nth INTEGER PRIMARY KEY, id TEXT NOT NULL) STRICT');
+    this.insert = db.prepare('INSERT INTO seen (id) VALUES (?)');
+    this.select = db.prepare('SELECT id FROM seen ORDER BY nth');
+  }
+
+  apply(event: Recorded): void {
+    this.insert.run(event.id);
+    if (event.type === 'Broken') throw new Error('cannot read this');
+  }
+
+  forget(): void {
+    this.forgotten += 1;
+  }
+
+  ids(): unknown[] {
+    return this.select.all().map((row) => row['id']);
+  }
+}
+
+describe('the read model runner', () => {
+  let directory: string;
+  let store: EventStore;
+  let appended = 0;
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'promoledger-models-'));
+    store = new MemoryEventStore();
+    appended = 0;
+  });
+  afterEach(async () => {
+    await store.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  const append = async (type = 'Fact') => {
+    appended += 1;
+    const event = { id: `${type}:${appended}`, type, data: {}, metadata: { version: 1 } };
+    const result = await store.append('things-1', 'any', [event]);
+    if ('conflict' in result) throw new Error('conflict');
+    return result.position;
+  };
+  const open = (version?: number, log: EventStore = store) => {
+    const db = new ReadModelDatabase(join(directory, 'models.db'), version);
+    const seen = new Seen(db);
+    const runner = new ReadModelRunner(log, db, [seen]);
+    const close = () => {
+      runner.stop();
+      db.close();
+    };
+    return { db, seen, runner, close };
+  };
+
+  it('catches up, then follows the log', async () => {
+    const first = await append();
+    const models = open();
+    await models.runner.start();
+    expect(await models.runner.reached(first, 1000)).toBe(true);
+    const second = await append();
+    expect(await models.runner.reached(second, 1000)).toBe(true);
+    expect(models.runner.position).toBe(second);
+    expect(models.seen.ids()).toEqual(['Fact:1', 'Fact:2']);
+    models.close();
+  });
+
+  it('resumes from its checkpoint without gap or repeat', async () => {
+    const first = await append();
+    const before = open();
+    await before.runner.start();
+    await before.runner.reached(first, 1000);
+    before.close();
+    const second = await append();
+    const after = open();
+    await after.runner.start();
+    expect(await after.runner.reached(second, 1000)).toBe(true);
+    expect(after.seen.ids()).toEqual(['Fact:1', 'Fact:2']);
+    after.close();
+  });
+
+  it('says that a position was not reached in time', async () => {
+    const models = open();
+    await models.runner.start();
+    expect(await models.runner.reached(99n, 5)).toBe(false);
+    models.close();
+  });
+
+  it('stands still at an event that a model cannot read, at what was committed before', async () => {
+    const first = await append();
+    const models = open();
+    await models.runner.start();
+    await models.runner.reached(first, 1000);
+    const waiting = models.runner.reached(first + 2n, 1000);
+    await Promise.all([append(), append('Broken'), append(), expect(waiting).rejects.toThrow('cannot read this')]);
+    expect(models.runner.failed?.message).toBe('cannot read this');
+    await expect(models.runner.reached(first, 1000)).rejects.toThrow('cannot read this');
+    expect(models.seen.ids().at(-1)).not.toMatch(/Broken/);
+    expect(BigInt(models.seen.ids().length)).toBe(models.runner.position);
+    expect(models.seen.forgotten).toBe(1);
+    models.close();
+  });
+
+  it('rebuilds to the same tables', async () => {
+    const models = open();
+    await models.runner.start();
+    await append();
+    const last = await append();
+    await models.runner.reached(last, 1000);
+    const before = models.seen.ids();
+    await models.runner.rebuild();
+    expect(await models.runner.reached(last, 1000)).toBe(true);
+    expect(models.seen.ids()).toEqual(before);
+    models.close();
+  });
+
+  it.each([
+    ['another version of the models', 2, false],
+    ['another log', undefined, true],
+  ])('begins anew with a file of %s', async (_, version, anotherLog) => {
+    await append();
+    const first = open();
+    await first.runner.start();
+    await first.runner.reached(await append(), 1000);
+    first.close();
+    const log = anotherLog ? new MemoryEventStore() : store;
+    if (anotherLog) {
+      const event = { id: 'Other:1', type: 'Other', data: {}, metadata: { version: 1 } };
+      await log.append('others-1', 'none', [event]);
+    }
+    const second = open(version, log);
+    expect(second.seen.ids()).toHaveLength(anotherLog ? 2 : 0);
+    await second.runner.start();
+    await second.runner.reached(await log.head(), 1000);
+    expect(second.seen.ids()).toEqual(anotherLog ? ['Other:1'] : ['Fact:1', 'Fact:2']);
+    second.close();
+  });
+});
+
+describe('the times of the log', () => {
+  it('answers with the longest prefix recorded by then, also when the clock stepped back', () => {
+    const db = new ReadModelDatabase(':memory:');
+    const times = new LogTimes(db);
+    const apply = (position: bigint, recordedMs: number) =>
+      times.apply({ position, recordedAt: instantOf(recordedMs) } as Recorded);
+    expect(times.lastKnownAt(instantOf(0))).toBeNull();
+    apply(3n, 1000);
+    apply(5n, 2000);
+    apply(6n, 1500);
+    times.forget();
+    db.begin();
+    db.commit({ position: 6n, stream: 's', id: 'i' } as Recorded);
+    apply(9n, 1999);
+    apply(11n, 2001);
+    const at = (ms: number) => times.lastKnownAt(instantOf(ms));
+    expect([999, 1000, 1999, 2000, 2001].map(at)).toEqual([0n, 3n, 3n, 9n, null]);
+    db.close();
+  });
+});
