@@ -1,0 +1,63 @@
+import { epochMs, instantOf, type Instant } from './instant.js';
+
+/**
+ * Calendars on the wall clock of an IANA zone, through `Temporal`. A local time that a clock change repeats is the earlier
+ * of the two; one that a clock change skips is as far on the later side of the gap.
+ */
+const LATEST = Temporal.Instant.from('9999-12-31T23:59:59.999Z');
+
+export const isTimeZone = (name: string): boolean => {
+  try {
+    // An offset such as +01:00 is a zone to Temporal, but it has no prevailing time.
+    return name.includes('/') && new Temporal.ZonedDateTime(0n, name).timeZoneId.length > 0;
+  } catch {
+    return false;
+  }
+};
+
+/** `2022-08-22T00:00` in the zone, as an instant. */
+export const localToInstant = (local: string, timeZone: string): Instant =>
+  toInstant(Temporal.PlainDateTime.from(local).toZonedDateTime(timeZone, { disambiguation: 'compatible' }));
+
+/** The instant at the same wall-clock time a duration (`P30D`, `P3M`) later; undefined beyond the year 9999. */
+export function plusWallClock(instant: Instant, duration: string, timeZone: string): Instant | undefined {
+  const local = Temporal.Instant.from(instant).toZonedDateTimeISO(timeZone).toPlainDateTime().add(duration);
+  if (local.year > 9999) return undefined;
+  const moved = local.toZonedDateTime(timeZone, { disambiguation: 'compatible' });
+  return Temporal.Instant.compare(moved.toInstant(), LATEST) > 0 ? undefined : toInstant(moved);
+}
+
+/** The local date-time a duration before another. */
+export const minusLocal = (local: string, duration: string): string =>
+  Temporal.PlainDateTime.from(local).subtract(duration).toString();
+
+export const plusLocal = (local: string, duration: string): string =>
+  Temporal.PlainDateTime.from(local).add(duration).toString();
+
+/** The length of a duration in days of 24 hours, such as `P28D`, in milliseconds. */
+export const daysMs = (duration: string): number => Temporal.Duration.from(duration).total({ unit: 'hours' }) * 3_600_000;
+
+/** So many days of 24 hours later; undefined beyond the year 9999. */
+export function plusDays(instant: Instant, duration: string): Instant | undefined {
+  const moved = epochMs(instant) + daysMs(duration);
+  return moved > LATEST.epochMilliseconds ? undefined : instantOf(moved);
+}
+
+/** The dates of the first Tuesday of each month from `firstMonth` to `lastMonth` (`2022-10`), both included. */
+export function firstTuesdays(firstMonth: string, lastMonth: string): string[] {
+  const last = Temporal.PlainYearMonth.from(lastMonth);
+  const dates: string[] = [];
+  for (
+    let month = Temporal.PlainYearMonth.from(firstMonth);
+    Temporal.PlainYearMonth.compare(month, last) <= 0;
+    month = month.add('P1M')
+  ) {
+    const first = month.toPlainDate({ day: 1 });
+    dates.push(first.add({ days: (TUESDAY - first.dayOfWeek + 7) % 7 }).toString());
+  }
+  return dates;
+}
+const TUESDAY = 2;
+
+const toInstant = (zoned: Temporal.ZonedDateTime): Instant => instantOf(zoned.epochMilliseconds);
+
