@@ -1,0 +1,244 @@
+import type { StatementSync } from 'node:sqlite';
+import type { Recorded } from '../event-store/event-store.js';
+import type { AccountEvent, ClickReversed, ClickSpent, CreditApplied, CreditPart } from '../accounts/domain/events.js';
+import { never } from '../kernel/decider.js';
+import { epochMs, type Instant } from '../kernel/instant.js';
+import { minorOf, type Money } from '../kernel/money.js';
+import type { ReadModel, ReadModelDatabase } from './database.js';
+import { Lanes } from './lanes.js';
+
+/** Instants are ms since 1970, amounts are texts; `position` columns say from where in the log on a row counts. */
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS accounts (
+    id INTEGER PRIMARY KEY,
+    advertiser_id TEXT NOT NULL,
+    marketplace TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    opened_at INTEGER NOT NULL,
+    UNIQUE (advertiser_id, marketplace)
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS account_facts (
+    account INTEGER NOT NULL,
+    kind TEXT NOT NULL,      -- standing, payment
+    effective INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    value TEXT NOT NULL,     -- good, suspended; valid, invalid
+    PRIMARY KEY (account, kind, effective, position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS credits (
+    id INTEGER PRIMARY KEY,
+    account INTEGER NOT NULL,
+    credit_id TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    applied_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    sweepable_at INTEGER NOT NULL,
+    data TEXT NOT NULL,      -- of CreditApplied
+    -- Its end, filled in once when it comes; whoever does not know that position yet reads null.
+    revoked_position INTEGER,
+    revoked_at INTEGER,
+    swept_position INTEGER,
+    swept_recorded INTEGER,
+    UNIQUE (account, credit_id)
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS credits_by_expiry ON credits (account, expires_at);
+  CREATE INDEX IF NOT EXISTS credits_unswept ON credits (sweepable_at)
+    WHERE swept_position IS NULL AND revoked_position IS NULL;
+  CREATE TABLE IF NOT EXISTS account_lines (
+    account INTEGER NOT NULL,
+    effective INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    recorded INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    credit_id TEXT,
+    click_id TEXT,
+    draws TEXT,              -- of a click: [{ creditId, amount }]
+    amount TEXT NOT NULL,    -- minor units, signed: what the credit balance gains
+    billable TEXT NOT NULL,  -- minor units, signed: what the bill gains
+    PRIMARY KEY (account, effective, position)
+  ) STRICT, WITHOUT ROWID`;
+
+export type LineKind = 'credit-applied' | 'click' | 'click-reversed' | 'credit-revoked' | 'credit-expired';
+
+interface Line {
+  readonly kind: LineKind;
+  readonly at: Instant;
+  readonly creditId?: string;
+  readonly clickId?: string;
+  readonly draws?: readonly CreditPart[];
+  readonly amountMinor: bigint;
+  readonly billableMinor: bigint;
+}
+
+/**
+ * The accounts, their facts, credits and statement lines. What credits hold and have drawn, and what accounts are
+ * billed, are sums over both time axes and lie in lanes. Decisions are in the events; nothing is decided here. A lapse
+ * is not stored: at its `expiresAt` a credit loses what it then holds, by what is known, swept or not.
+ */
+export class AccountsModel implements ReadModel {
+  /** By credit: what it holds, and what unreversed clicks hold of it. */
+  readonly credits: Lanes;
+  /** By account: what clicks, reversals and revocations put on the bill. */
+  readonly bills: Lanes;
+  private readonly statements: Record<
+    'account' | 'open' | 'fact' | 'credit' | 'applied' | 'revoke' | 'sweep' | 'line',
+    StatementSync
+  >;
+
+  constructor(db: ReadModelDatabase) {
+    db.create(SCHEMA);
+    this.credits = new Lanes(db, 'credit_lanes', ['held', 'drawn']);
+    this.bills = new Lanes(db, 'bill_lanes', ['billed']);
+    this.statements = {
+      account: db.prepare('SELECT id FROM accounts WHERE advertiser_id = ? AND marketplace = ?'),
+      open: db.prepare(`INSERT INTO accounts (advertiser_id, marketplace, currency, position, opened_at)
+        VALUES (?, ?, ?, ?, ?)`),
+      fact: db.prepare('INSERT INTO account_facts (account, kind, effective, position, value) VALUES (?, ?, ?, ?, ?)'),
+      credit: db.prepare(`SELECT id, expires_at AS expiresAt, swept_position AS swept FROM credits
+        WHERE account = ? AND credit_id = ?`),
+      applied:
+        db.prepare(`INSERT INTO credits (account, credit_id, position, applied_at, expires_at, sweepable_at, data)
+        VALUES (?, ?, ?, ?, ?, ?, ?)`),
+      revoke: db.prepare('UPDATE credits SET revoked_position = ?, revoked_at = ? WHERE id = ?'),
+      sweep: db.prepare('UPDATE credits SET swept_position = ?, swept_recorded = ? WHERE id = ?'),
+      line: db.prepare(`INSERT INTO account_lines
+        (account, effective, position, recorded, kind, credit_id, click_id, draws, amount, billable)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+    };
+  }
+
+  apply(event: Recorded): void {
+    if (!event.stream.startsWith('account-')) return;
+    const fact = { type: event.type, data: event.data } as AccountEvent;
+    if (fact.type === 'AccountOpened') {
+      const { advertiserId, marketplace, currency, occurredAt } = fact.data;
+      this.statements.open.run(advertiserId, marketplace, currency, event.position, epochMs(occurredAt));
+      return;
+    }
+    const account = this.accountOf(fact.data.advertiserId, fact.data.marketplace);
+    switch (fact.type) {
+      case 'AccountStandingChanged':
+        return this.state(account, 'standing', event, fact.data.occurredAt, fact.data.standing);
+      case 'PaymentMethodChanged':
+        return this.state(account, 'payment', event, fact.data.occurredAt, fact.data.valid ? 'valid' : 'invalid');
+      case 'CreditApplied':
+        return this.applied(account, event, fact.data);
+      case 'ClickSpent':
+        return this.spent(account, event, fact.data);
+      case 'ClickReversed':
+        return this.reversed(account, event, fact.data);
+      case 'CreditRevoked': {
+        const { creditId, occurredAt, amount, clawedBack } = fact.data;
+        const credit = this.creditOf(account, creditId);
+        // On a credit that has ended it takes what had lapsed already: the lapse is derived and no movement.
+        const taken = credit.ended(occurredAt) ? 0n : minorOf(amount);
+        this.statements.revoke.run(event.position, epochMs(occurredAt), credit.id);
+        if (taken > 0n) this.credits.add(credit.id, epochMs(occurredAt), event.position, [-taken, 0n]);
+        const billableMinor = minorOf(clawedBack);
+        return this.book(account, event, {
+          kind: 'credit-revoked',
+          at: occurredAt,
+          creditId,
+          amountMinor: -taken,
+          billableMinor,
+        });
+      }
+      case 'CreditExpired': {
+        const { id } = this.creditOf(account, fact.data.creditId);
+        this.statements.sweep.run(event.position, epochMs(event.recordedAt), id);
+        return;
+      }
+      default:
+        never(fact);
+    }
+  }
+
+  forget(): void {
+    this.credits.forget();
+    this.bills.forget();
+  }
+
+  private state(account: number, kind: 'standing' | 'payment', event: Recorded, at: Instant, value: string): void {
+    this.statements.fact.run(account, kind, epochMs(at), event.position, value);
+  }
+
+  private applied(account: number, event: Recorded, data: CreditApplied['data']): void {
+    const { creditId, appliedAt, expiresAt, sweepableAt } = data;
+    const appliedMs = epochMs(appliedAt);
+    const amountMinor = minorOf(data.applied);
+    const { lastInsertRowid } = this.statements.applied.run(
+      account,
+      creditId,
+      event.position,
+      appliedMs,
+      epochMs(expiresAt),
+      epochMs(sweepableAt),
+      JSON.stringify(data),
+    );
+    this.credits.add(Number(lastInsertRowid), appliedMs, event.position, [amountMinor, 0n]);
+    this.book(account, event, { kind: 'credit-applied', at: appliedAt, creditId, amountMinor, billableMinor: 0n });
+  }
+
+  private spent(account: number, event: Recorded, data: ClickSpent['data']): void {
+    const { clickId, occurredAt: at, draws } = data;
+    for (const { creditId, amount } of draws) {
+      const drawn = minorOf(amount);
+      this.credits.add(this.creditOf(account, creditId).id, epochMs(at), event.position, [-drawn, drawn]);
+    }
+    const billableMinor = minorOf(data.billable);
+    this.book(account, event, { kind: 'click', at, clickId, draws, amountMinor: -totalOf(draws), billableMinor });
+  }
+
+  private reversed(account: number, event: Recorded, data: ClickReversed['data']): void {
+    const { clickId, occurredAt: at, restored, forfeited, unclawed } = data;
+    // One line for each credit: a lane knows a line by its position.
+    const returns = new Map<string, { held: bigint; undrawn: bigint }>();
+    for (const parts of [restored, forfeited, unclawed]) {
+      for (const { creditId, amount } of parts) {
+        const { held, undrawn } = returns.get(creditId) ?? { held: 0n, undrawn: 0n };
+        const minor = minorOf(amount);
+        returns.set(creditId, { held: parts === restored ? held + minor : held, undrawn: undrawn + minor });
+      }
+    }
+    for (const [creditId, { held, undrawn }] of returns) {
+      this.credits.add(this.creditOf(account, creditId).id, epochMs(at), event.position, [held, -undrawn]);
+    }
+    const billableMinor = -minorOf(data.billable);
+    this.book(account, event, { kind: 'click-reversed', at, clickId, amountMinor: totalOf(restored), billableMinor });
+  }
+
+  private book(account: number, event: Recorded, line: Line): void {
+    const effectiveMs = epochMs(line.at);
+    this.statements.line.run(
+      account,
+      effectiveMs,
+      event.position,
+      epochMs(event.recordedAt),
+      line.kind,
+      line.creditId ?? null,
+      line.clickId ?? null,
+      line.draws ? JSON.stringify(line.draws.map(plainPart)) : null,
+      String(line.amountMinor),
+      String(line.billableMinor),
+    );
+    if (line.billableMinor !== 0n) this.bills.add(account, effectiveMs, event.position, [line.billableMinor]);
+  }
+
+  private accountOf(advertiserId: string, marketplace: string): number {
+    const row = this.statements.account.get(advertiserId, marketplace);
+    if (!row) throw new Error(`no account ${advertiserId} ${marketplace} was opened`);
+    return Number(row['id']);
+  }
+
+  private creditOf(account: number, creditId: string): { id: number; ended(at: Instant): boolean } {
+    const row = this.statements.credit.get(account, creditId);
+    if (!row) throw new Error(`no credit ${creditId} was applied`);
+    return { id: Number(row['id']), ended: (at) => row['swept'] !== null || epochMs(at) >= Number(row['expiresAt']) };
+  }
+}
+
+const plainPart = ({ creditId, amount }: CreditPart) => ({ creditId, amount: amount.amount });
+
+const totalOf = (parts: readonly { amount: Money }[]): bigint =>
+  parts.reduce((total, { amount }) => total + minorOf(amount), 0n);
