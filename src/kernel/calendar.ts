@@ -35,7 +35,8 @@ export const plusLocal = (local: string, duration: string): string =>
   Temporal.PlainDateTime.from(local).add(duration).toString();
 
 /** The length of a duration in days of 24 hours, such as `P28D`, in milliseconds. */
-export const daysMs = (duration: string): number => Temporal.Duration.from(duration).total({ unit: 'hours' }) * 3_600_000;
+export const daysMs = (duration: string): number =>
+  Temporal.Duration.from(duration).total({ unit: 'hours' }) * 3_600_000;
 
 /** So many days of 24 hours later; undefined beyond the year 9999. */
 export function plusDays(instant: Instant, duration: string): Instant | undefined {
@@ -60,4 +61,3 @@ export function firstTuesdays(firstMonth: string, lastMonth: string): string[] {
 const TUESDAY = 2;
 
 const toInstant = (zoned: Temporal.ZonedDateTime): Instant => instantOf(zoned.epochMilliseconds);
-

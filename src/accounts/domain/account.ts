@@ -279,9 +279,7 @@ function applyRunCredit({ data, terms }: CommandOf<'ApplyRunCredit'>, credits: r
   if (capped) return capped;
   const expiry = expiryOf(data.appliedAt, terms);
   if (!expiry) return refuse('invalid-command', 'the credit would end after the year 9999');
-  return [
-    { type: 'CreditApplied', data: { ...data, ...expiry, appliesTo: terms.award.appliesTo, origin: 'run' } },
-  ];
+  return [{ type: 'CreditApplied', data: { ...data, ...expiry, appliesTo: terms.award.appliesTo, origin: 'run' } }];
 }
 
 /** Caps count every credit of the promotion ever recorded here: revoked, expired and manual ones too. */

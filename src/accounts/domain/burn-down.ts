@@ -24,7 +24,9 @@ export interface BurnDown<Credit> {
 export const inBurnOrder = <Credit extends Burnable>(credits: readonly Credit[]): readonly Credit[] =>
   [...credits].sort(
     (a, b) =>
-      byCodeUnit(a.expiresAt, b.expiresAt) || byCodeUnit(a.appliedAt, b.appliedAt) || byCodeUnit(a.creditId, b.creditId),
+      byCodeUnit(a.expiresAt, b.expiresAt) ||
+      byCodeUnit(a.appliedAt, b.appliedAt) ||
+      byCodeUnit(a.creditId, b.creditId),
   );
 
 /** Live at `at`, and for this product. */

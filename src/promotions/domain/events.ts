@@ -90,11 +90,7 @@ export const DEFERRAL_REASONS = [
 export type DeferralReason = (typeof DEFERRAL_REASONS)[number];
 
 export type PromotionEvent =
-  | PromotionPublished
-  | PromotionRevised
-  | PromotionTerminated
-  | DisbursementRunStarted
-  | DisbursementRunCompleted;
+  PromotionPublished | PromotionRevised | PromotionTerminated | DisbursementRunStarted | DisbursementRunCompleted;
 
 export interface AdvertiserInvited {
   readonly type: 'AdvertiserInvited';

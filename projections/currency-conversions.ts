@@ -1,0 +1,26 @@
+import { never } from '../src/kernel/decider.js';
+import type { FxEvent, FxRate } from '../src/fx/domain/events.js';
+
+/**
+ * The rates of one currency pair (a stream of the category `fx`), latest effective time first, of one effective time the
+ * one recorded last first: the order in which a conversion looks for them.
+ */
+export interface CurrencyConversions {
+  readonly rates: readonly FxRate[];
+}
+
+export const currencyConversions = {
+  category: 'fx',
+  initial: (): CurrencyConversions => ({ rates: [] }),
+
+  evolve({ rates }: CurrencyConversions, event: FxEvent): CurrencyConversions {
+    switch (event.type) {
+      case 'FxRateRecorded': {
+        const place = rates.findIndex(({ effectiveAt }) => effectiveAt <= event.data.effectiveAt);
+        return { rates: place < 0 ? [...rates, event.data] : rates.toSpliced(place, 0, event.data) };
+      }
+      default:
+        return never(event.type);
+    }
+  },
+} as const;

@@ -1,0 +1,56 @@
+import type { CampaignEvent, CampaignOwner } from '../src/campaigns/domain/events.js';
+import { never } from '../src/kernel/decider.js';
+import type { ApiChange, CampaignFacts } from '../src/promotions/domain/qualifying.js';
+
+/**
+ * What qualifying weeks and active time are counted from: the facts of one campaign (a stream of the category `campaign`)
+ * in effective order, ties in the order recorded. Whose terms they are held against is asked later.
+ */
+export interface QualifyingWeeks extends CampaignFacts {
+  readonly owner: CampaignOwner | null;
+}
+
+export const qualifyingWeeks = {
+  category: 'campaign',
+  initial: (): QualifyingWeeks => ({ campaignId: '', owner: null, activity: [], changes: [] }),
+
+  evolve(state: QualifyingWeeks, event: CampaignEvent): QualifyingWeeks {
+    const { campaignId, occurredAt: at } = event.data;
+    const switched = (active: boolean) => ({ activity: inEffectiveOrder(state.activity, { at, active }) });
+    switch (event.type) {
+      case 'CampaignActivated':
+        return { ...state, campaignId, owner: state.owner ?? ownerOf(event.data), ...switched(true) };
+      case 'CampaignPaused':
+      case 'CampaignEnded':
+        return { ...state, campaignId, ...switched(false) };
+      case 'ApiChangeRecorded':
+        return {
+          ...state,
+          campaignId,
+          owner: state.owner ?? ownerOf(event.data),
+          changes: inEffectiveOrder<ApiChange>(state.changes, {
+            at,
+            partnerId: event.data.partnerId,
+            method: event.data.method,
+            path: event.data.path,
+            changes: event.data.changes,
+          }),
+        };
+      default:
+        return never(event);
+    }
+  },
+} as const;
+
+const ownerOf = ({ advertiserId, marketplace, product }: CampaignOwner): CampaignOwner => ({
+  advertiserId,
+  marketplace,
+  product,
+});
+
+/** Puts a fact behind all that are not later than it. Facts mostly come in order, so it looks from the end. */
+function inEffectiveOrder<Fact extends { readonly at: string }>(facts: readonly Fact[], fact: Fact): readonly Fact[] {
+  let place = facts.length;
+  while (place > 0 && facts[place - 1]!.at > fact.at) place -= 1;
+  return facts.toSpliced(place, 0, fact);
+}
