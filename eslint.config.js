@@ -22,7 +22,10 @@ export default defineConfig(
       // A port's method is async by contract, whether or not this adapter has to wait for anything.
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
-      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true },
+      ],
       // Not consistent-type-imports: Nest's injection reads the types of constructor parameters at run time.
     },
   },

@@ -106,7 +106,7 @@ async function work(client: Client, lanes: readonly Lane[], enough: () => boolea
 }
 
 const keyOf = (type: string, data: Readonly<Record<string, unknown>>): string =>
-  `${type} ${String(data['clickId'] ?? data['creditId'] ?? '')}`;
+  [type, data['clickId'], data['creditId']].join(' ');
 
 /** Every acknowledged command stands in the log exactly once, at the place that was told. */
 function expectKept(log: readonly LoggedEvent[], acknowledged: readonly Acknowledged[]): void {
