@@ -1,0 +1,78 @@
+import type { Instant } from '../../kernel/instant.js';
+import type { Money } from '../../kernel/money.js';
+import {
+  AdvertiserId,
+  CreditId,
+  CurrencyCode,
+  Flag,
+  Identifier,
+  InstantField,
+  MarketplaceCode,
+  MoneyField,
+  OneOf,
+  ProductCode,
+  PromotionId,
+  Reason,
+  rule,
+} from '../../http/fields.js';
+
+/** What clients send of an account: the `data` of their commands, checked by itself and not yet by the ledger. */
+abstract class OfAccount {
+  @AdvertiserId() advertiserId!: string;
+  @MarketplaceCode() marketplace!: string;
+}
+
+export class AccountOpened extends OfAccount {
+  @CurrencyCode() currency!: string;
+  @InstantField('From when on the account is open.') occurredAt!: Instant;
+}
+
+export class AccountStandingChanged extends OfAccount {
+  @OneOf('Good, as it is from opening on, or suspended.', 'good', 'suspended') standing!: 'good' | 'suspended';
+  @Reason({ optional: true }) reason?: string;
+  @InstantField('From when on.') occurredAt!: Instant;
+}
+
+export class PaymentMethodChanged extends OfAccount {
+  @Flag('Whether the account can be charged; from opening on it cannot.') valid!: boolean;
+  @InstantField('From when on.') occurredAt!: Instant;
+}
+
+/** A manual grant; what a run applies, the ledger records by itself. */
+export class CreditApplied {
+  @Identifier('The credit; it may not begin with its promotion and a colon.', 'goodwill-2022-117')
+  @rule(
+    'derived',
+    'may not begin with {promotionId}:, as the credits of runs do',
+    (creditId, { promotionId }) => !String(creditId).startsWith(`${String(promotionId)}:`),
+  )
+  creditId!: string;
+  @PromotionId() promotionId!: string;
+  @AdvertiserId() advertiserId!: string;
+  @MarketplaceCode() marketplace!: string;
+  @ProductCode() product!: string;
+  @MoneyField("The grant, in the terms' currency.") granted!: Money;
+  @InstantField('From when on it pays for clicks.') appliedAt!: Instant;
+  @Reason() reason!: string;
+}
+
+export class ClickSpent extends OfAccount {
+  @Identifier('The click.', 'click-1') clickId!: string;
+  @Identifier('The campaign that was clicked.', 'campaign-1') campaignId!: string;
+  @ProductCode() product!: string;
+  @MoneyField("What it costs, in the account's currency.") cost!: Money;
+  @InstantField('When it was clicked.') occurredAt!: Instant;
+}
+
+export class ClickReversed extends OfAccount {
+  @Identifier('The click that was invalid.', 'click-1') clickId!: string;
+  @Reason() reason!: string;
+  @InstantField('When it was reversed.') occurredAt!: Instant;
+}
+
+export class CreditRevoked extends OfAccount {
+  @CreditId() creditId!: string;
+  @Reason() reason!: string;
+  @Flag('Whether what clicks drew becomes billable too.') clawback!: boolean;
+  @InstantField('When it was revoked.') occurredAt!: Instant;
+}

@@ -1,0 +1,87 @@
+/** Answers as the documents show them. */
+const MOMENT = { asOf: '2022-10-10T00:00:00.000Z', knownAt: null, position: '42' };
+const CREDIT = 'amazon-ads-api-click-credit-2022:advertiser-1:DE:SP';
+const RATE = { base: 'EUR', quote: 'USD', rate: '0.9764', source: 'ECB', effectiveAt: '2022-10-03T14:00:00.000Z' };
+
+export const accounts = {
+  items: [{ advertiserId: 'advertiser-1', marketplace: 'DE', currency: 'EUR', standing: 'good', available: '203.98' }],
+  next: null,
+  ...MOMENT,
+};
+
+export const balance = {
+  advertiserId: 'advertiser-1',
+  marketplace: 'DE',
+  currency: 'EUR',
+  available: '203.98',
+  billed: '0.00',
+  credits: [
+    {
+      creditId: CREDIT,
+      promotionId: 'amazon-ads-api-click-credit-2022',
+      product: 'SP',
+      status: 'active',
+      granted: { amount: '200.00', currency: 'USD' },
+      applied: { amount: '204.83', currency: 'EUR' },
+      remaining: '203.98',
+      drawn: '0.85',
+      qualifiedAt: '2022-09-19T12:00:00.000Z',
+      appliedAt: '2022-10-04T07:00:00.000Z',
+      expiresAt: '2022-11-03T07:00:00.000Z',
+      withinSla: true,
+      fx: { rates: [RATE] },
+      origin: 'run',
+    },
+  ],
+  ...MOMENT,
+};
+
+export const statement = {
+  items: [
+    {
+      effectiveAt: '2022-10-05T12:00:00.000Z',
+      recordedAt: '2022-10-05T12:00:01.000Z',
+      position: '42',
+      kind: 'click',
+      clickId: 'click-1',
+      draws: [{ creditId: CREDIT, amount: '0.85' }],
+      amount: '-0.85',
+      billable: '0.00',
+      balance: '203.98',
+    },
+  ],
+  next: null,
+  ...MOMENT,
+};
+
+export const click = {
+  clickId: 'click-1',
+  campaignId: 'campaign-1',
+  product: 'SP',
+  cost: { amount: '0.85', currency: 'EUR' },
+  occurredAt: '2022-10-05T12:00:00.000Z',
+  draws: [{ creditId: CREDIT, amount: { amount: '0.85', currency: 'EUR' } }],
+  billable: { amount: '0.00', currency: 'EUR' },
+  reversed: null,
+  credits: [{ creditId: CREDIT, outcome: 'drawn', drawn: { amount: '0.85', currency: 'EUR' } }],
+  ...MOMENT,
+};
+
+export const qualification = {
+  items: [
+    {
+      product: 'SP',
+      status: 'in-progress',
+      reasons: [],
+      qualifiedAt: null,
+      campaignId: 'campaign-1',
+      weeks: [{ week: 1, start: '2022-08-22T07:00:00.000Z', end: '2022-08-29T07:00:00.000Z', changes: 2 }],
+      activeSeconds: 604_800,
+      missing: { weeks: 3, changes: 2, activeSeconds: 1_814_400 },
+      earliestRun: '2022-10-04',
+    },
+  ],
+  ...MOMENT,
+};
+
+export const expiryRun = { expired: 2, amounts: [{ currency: 'EUR', amount: '12.50' }], position: '42' };

@@ -1,0 +1,104 @@
+import { once } from 'node:events';
+import { PassThrough, type Readable } from 'node:stream';
+import { Body, Controller, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
+import { ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { CommandGateway, type ItemResult } from '../commands/gateway.js';
+import { importLines, lineBatches, MAX_BATCH } from '../commands/import.js';
+import { Answers, ITEM_EXAMPLE, Refuses, refTo } from './openapi.js';
+import { ProblemError, problemFor } from './problem.js';
+import { Checked, Nothing } from './questions.js';
+
+@ApiTags('commands')
+@Controller('v1')
+export class CommandsController {
+  constructor(private readonly gateway: CommandGateway) {}
+
+  @Post('commands')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Records one fact, or up to 500, each standing alone.' })
+  @ApiBody({
+    schema: { oneOf: [refTo('Command'), { type: 'array', minItems: 1, maxItems: 500, items: refTo('Command') }] },
+  })
+  @Answers('One command that was recorded before, with what was answered then; or the results of an array.', {
+    results: [{ index: 0, ...ITEM_EXAMPLE }],
+  })
+  @Answers('One command, appended.', ITEM_EXAMPLE, 201)
+  @Refuses('invalid-command', 'precision', 'malformed-json', 'conflicting-duplicate', 'unknown-account')
+  @Refuses('campaign-mismatch', 'batch-too-large', 'unsupported-media-type', 'store-unavailable')
+  async commands(
+    @Query(Checked) _: Nothing,
+    @Body() body: unknown,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    if (Array.isArray(body)) return { results: await this.batch(body) };
+    if (body === undefined) throw new ProblemError('malformed-json', 'The body is empty.');
+    if (typeof body !== 'object' || body === null) throw invalid('The body is neither a command nor an array of them.');
+    const [result] = await this.gateway.submit([body]);
+    if (!result) throw new Error('the gateway answered with no result');
+    if (result.error) throw new ProblemError(result.error.code, result.error.detail, result.error.errors);
+    reply.code(result.status === 'appended' ? 201 : 200);
+    return result;
+  }
+
+  private async batch(commands: readonly unknown[]): Promise<(ItemResult & { index: number })[]> {
+    if (commands.length === 0) throw invalid('The array is empty.');
+    if (commands.length > MAX_BATCH) {
+      throw new ProblemError(
+        'batch-too-large',
+        `An array takes ${MAX_BATCH} commands at most; there are ${commands.length}.`,
+      );
+    }
+    const results = await this.gateway.submit(commands);
+    return results.map((result, index) => ({ index, ...result }));
+  }
+
+  @Post('import')
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Records a stream of commands, one a line; answers with a line for each not appended and a summary.',
+  })
+  @ApiConsumes('application/x-ndjson')
+  @ApiBody({ schema: { type: 'string', description: 'Newline-delimited JSON, of any length.' } })
+  @Answers(
+    'Lines like these as the import goes on, the summary last. A last line `{ error }` instead says why it stopped.',
+    { summary: { read: 3, appended: 1, duplicate: 1, rejected: 1, lastPosition: '42' } },
+    200,
+    'application/x-ndjson',
+  )
+  @Refuses('invalid-command', 'unsupported-media-type', 'store-unavailable')
+  async import(@Query(Checked) _: Nothing, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const source = request.body as Readable | undefined;
+    if (!source) throw new ProblemError('unsupported-media-type', 'The body must be application/x-ndjson.');
+    const out = new PassThrough();
+    void reply.type('application/x-ndjson').send(out);
+    let answered = false;
+    const write = async (line: object): Promise<void> => {
+      answered = true;
+      if (out.destroyed) throw new Error('the client has gone');
+      if (!out.write(`${JSON.stringify(line)}\n`)) await Promise.race([once(out, 'drain'), once(out, 'close')]);
+    };
+    try {
+      // Destroying the request on an early end would destroy the connection, and the answer with it.
+      const chunks = source.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
+      const summary = await importLines(this.gateway, lineBatches(chunks), write);
+      await write({ summary });
+      out.end();
+    } catch (error) {
+      if (out.destroyed || source.readableAborted) return void out.destroy();
+      // Before the first line there still is a status to answer with: the stream's error becomes a problem.
+      if (!answered) out.destroy(error as Error);
+      else out.end(`${JSON.stringify({ error: lastWord(error) })}\n`);
+      source.resume();
+    }
+  }
+}
+
+const invalid = (detail: string): ProblemError =>
+  new ProblemError('invalid-command', detail, [{ path: '', message: 'must be a command or an array of 1 to 500' }]);
+
+/** The fault that ends an import whose answer has begun, in the form of an item's. */
+function lastWord(error: unknown): { code: string; detail: string } {
+  const { code, detail } = problemFor(error);
+  return { code, detail };
+}

@@ -1,0 +1,20 @@
+import type { Type } from '@nestjs/common';
+import { AccountsController } from '../accounts/http/accounts.controller.js';
+import { FxController } from '../fx/http/fx.controller.js';
+import { PromotionsController } from '../promotions/http/promotions.controller.js';
+import { CommandsController } from './commands.controller.js';
+import { EventsController } from './events.controller.js';
+import { HealthController } from './health.controller.js';
+
+/**
+ * Everything that answers over HTTP. The module that declares them provides CommandGateway, Queries, Disbursements,
+ * ExpiryRuns, EventStore and Readiness.
+ */
+export const CONTROLLERS: Type[] = [
+  CommandsController,
+  AccountsController,
+  PromotionsController,
+  FxController,
+  EventsController,
+  HealthController,
+];

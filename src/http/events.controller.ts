@@ -1,0 +1,128 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { Controller, Get, Headers, Logger, type OnModuleDestroy, Query, Res } from '@nestjs/common';
+import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { firstValueFrom, fromEvent, takeUntil } from 'rxjs';
+import { EventStore, type Position, type Recorded } from '../event-store/event-store.js';
+import { Queries } from '../read-models/queries.js';
+import { Answers, EVENT_EXAMPLE, Refuses } from './openapi.js';
+import { orThrow, ProblemError } from './problem.js';
+import { Checked, KnownQuery, Limit, momentOf, parsePosition, PositionField } from './questions.js';
+
+const HEARTBEAT_MS = 15_000;
+/** A client that takes nothing for so long is cut; it resumes from the last event it has. */
+const PATIENCE_MS = 30_000;
+
+class EventsQuery extends KnownQuery {
+  @PositionField('Begin after this position. By default at the beginning.') after?: bigint;
+  @Limit() limit!: number;
+}
+
+class LiveQuery {
+  @PositionField('Begin after this position. By default at the beginning.') after?: bigint;
+}
+
+@ApiTags('events')
+@Controller('v1/events')
+export class EventsController implements OnModuleDestroy {
+  private readonly logger = new Logger('events');
+  private readonly following = new Map<ServerResponse, AbortController>();
+
+  constructor(
+    private readonly queries: Queries,
+    private readonly store: EventStore,
+  ) {}
+
+  @Get()
+  @ApiOperation({ summary: 'The log as it is stored, in the order of positions.' })
+  @Answers('A page of events.', { items: [EVENT_EXAMPLE], next: '42', knownAt: null, position: '42' })
+  @Refuses('invalid-command', 'not-caught-up', 'store-unavailable')
+  async events(@Query(Checked) query: EventsQuery): Promise<object> {
+    const { known } = await momentOf(this.queries, query);
+    const { limit, after } = query;
+    const page = orThrow(await this.queries.events({ limit, known, ...(after === undefined ? {} : { after }) }));
+    return { ...page, knownAt: query.knownAt?.asked ?? null, position: String(known) };
+  }
+
+  @Get('live')
+  @ApiOperation({ summary: 'The log and what is appended from now on, as server-sent events; `id` is the position.' })
+  @ApiHeader({
+    name: 'Last-Event-ID',
+    required: false,
+    description: 'Resume after this position; it goes before `after`.',
+  })
+  @Answers('Server-sent events.', `id: 42\ndata: ${JSON.stringify(EVENT_EXAMPLE)}\n\n`, 200, 'text/event-stream')
+  @Refuses('invalid-command', 'store-unavailable')
+  async live(
+    @Query(Checked) query: LiveQuery,
+    @Headers('last-event-id') lastEventId: string | undefined,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const after = resumeFrom(lastEventId) ?? query.after ?? 0n;
+    reply.hijack();
+    const out = reply.raw;
+    out.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' }).flushHeaders();
+    if (out.req.method === 'HEAD') return void out.end();
+    const gone = new AbortController();
+    this.following.set(out, gone);
+    out.once('close', () => gone.abort());
+    const heartbeat = setInterval(() => out.writableNeedDrain || out.write(': heartbeat\n\n'), HEARTBEAT_MS);
+    try {
+      await this.follow(out, after, gone.signal);
+    } catch (error) {
+      if (!gone.signal.aborted) this.logger.warn(`a live client was cut: ${String(error)}`);
+      out.destroy();
+    } finally {
+      clearInterval(heartbeat);
+      this.following.delete(out);
+    }
+  }
+
+  /**
+   * The subscription only rings: the log is read at the pace of the client, so that nothing piles up in between.
+   * Rejects when the client has gone or does not read.
+   */
+  private async follow(out: ServerResponse, after: Position, gone: AbortSignal): Promise<void> {
+    let last = after;
+    while (!gone.aborted) {
+      for await (const event of this.store.readAll({ after: last })) {
+        const text = `id: ${event.position}\ndata: ${JSON.stringify(eventView(event))}\n\n`;
+        if (!out.write(text))
+          await once(out, 'drain', { signal: AbortSignal.any([gone, AbortSignal.timeout(PATIENCE_MS)]) });
+        gone.throwIfAborted();
+        last = event.position;
+      }
+      const bell = this.store.subscribe({ after: last }).pipe(takeUntil(fromEvent(gone, 'abort')));
+      await firstValueFrom(bell, { defaultValue: undefined });
+    }
+  }
+
+  /** Lets the live clients go, or the server would wait for them to leave. */
+  onModuleDestroy(): void {
+    for (const [out, gone] of this.following) {
+      gone.abort();
+      out.end();
+    }
+  }
+}
+
+function resumeFrom(lastEventId: string | undefined): Position | undefined {
+  if (lastEventId === undefined) return undefined;
+  const position = parsePosition(lastEventId);
+  if (position !== undefined) return position;
+  const errors = [{ path: '/Last-Event-ID', message: 'must be a position: a decimal' }];
+  throw new ProblemError('invalid-command', 'The header Last-Event-ID has a fault.', errors);
+}
+
+/** An event of the log as answers show it. */
+export const eventView = ({ position, stream, revision, id, type, data, metadata, recordedAt }: Recorded): object => ({
+  position: String(position),
+  stream,
+  revision,
+  id,
+  type,
+  data,
+  metadata,
+  recordedAt,
+});

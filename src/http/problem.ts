@@ -1,0 +1,120 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { type Fault, isRefusal, type Refusal, type RefusalCode } from '../kernel/refusal.js';
+
+/** Codes that only this edge answers with; the others are the ledger's refusals. */
+type EdgeCode =
+  | 'malformed-json'
+  | 'batch-too-large'
+  | 'unsupported-media-type'
+  | 'not-caught-up'
+  | 'store-unavailable'
+  | 'internal-error';
+
+export type ProblemCode = RefusalCode | EdgeCode;
+
+/** Every code with its status and title: stable, and the same for every answer that bears the code. */
+export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, title: string]>> = {
+  'invalid-command': [400, 'The request is not valid'],
+  precision: [400, 'An amount has more digits than its currency'],
+  'malformed-json': [400, 'The body is not JSON'],
+  'unknown-account': [404, 'No such account is known'],
+  'unknown-promotion': [404, 'No such promotion is known'],
+  'unknown-click': [404, 'No such click is known'],
+  'unknown-credit': [404, 'No such credit is known'],
+  'unknown-run': [404, 'No such run is in the calendar'],
+  'not-found': [404, 'Nothing is here'],
+  'conflicting-duplicate': [409, 'The same key was recorded with other content'],
+  'run-out-of-order': [409, 'An earlier run is still open'],
+  'batch-too-large': [413, 'Too much in one request'],
+  'unsupported-media-type': [415, 'The content type is not supported'],
+  'run-not-due': [422, 'The run is not due yet'],
+  'partner-not-listed': [422, 'The terms do not list the partner'],
+  'campaign-mismatch': [422, 'The campaign belongs to another advertiser, marketplace or product'],
+  'revocation-too-early': [422, 'The credit was used after that'],
+  'currency-mismatch': [422, "The currency is not the account's"],
+  'already-granted': [422, 'The credit was granted already'],
+  'cap-exceeded': [422, 'The cap would be exceeded'],
+  'no-fx-rate': [422, 'No exchange rate is known'],
+  'stale-fx-rate': [422, 'The exchange rate is too old'],
+  'internal-error': [500, 'Something went wrong here'],
+  'not-caught-up': [503, 'The answer is not up to date yet'],
+  'store-unavailable': [503, 'The store cannot be reached'],
+};
+
+/** RFC 9457. `errors` names every fault of an invalid input. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: string;
+  readonly errors?: readonly Fault[];
+}
+
+/** A code that the table does not know is a refusal by a rule. */
+export function problemOf(code: string, detail: string, errors?: readonly Fault[]): Problem {
+  const [status, title] = Object.hasOwn(PROBLEMS, code)
+    ? PROBLEMS[code as ProblemCode]
+    : ([422, 'A rule refuses it'] as const);
+  return { type: `urn:promoledger:problem:${code}`, title, status, detail, code, ...(errors ? { errors } : {}) };
+}
+
+/** Thrown at the edge only, where Nest wants an exception: within, refusals are values. */
+export class ProblemError extends Error {
+  override readonly name = 'ProblemError';
+
+  constructor(
+    readonly code: string,
+    readonly detail: string,
+    readonly errors?: readonly Fault[],
+  ) {
+    super(`${code}: ${detail}`);
+  }
+}
+
+/** The answer, or its refusal thrown. */
+export function orThrow<T>(answer: T | Refusal): T {
+  if (isRefusal(answer)) throw new ProblemError(answer.refused, answer.detail, answer.errors);
+  return answer;
+}
+
+/** Errors of other layers that have a code. They are known by name: this folder depends on nobody who throws them. */
+const NAMED: Readonly<Record<string, readonly [ProblemCode, string]>> = {
+  NotCaughtUpError: ['not-caught-up', 'The position asked for was not reached in time; ask again.'],
+  StoreUnavailableError: ['store-unavailable', 'Nothing that was not acknowledged is recorded; send it again.'],
+};
+
+/** What Fastify and Nest refuse by themselves, by their status. */
+const FRAMEWORK: Readonly<Record<number, readonly [ProblemCode, string]>> = {
+  400: ['malformed-json', 'The request cannot be read.'],
+  404: ['not-found', 'Nothing answers to this method and path.'],
+  413: ['batch-too-large', 'The body is larger than the service takes.'],
+  415: ['unsupported-media-type', 'The body must be of the content type that the endpoint takes.'],
+};
+
+const logger = new Logger('http');
+
+/** The problem of anything thrown. What nobody foresaw is logged, and nothing of it is told. */
+export function problemFor(thrown: unknown): Problem {
+  if (thrown instanceof ProblemError) return problemOf(thrown.code, thrown.detail, thrown.errors);
+  if (thrown instanceof Error) {
+    const known = thrown instanceof HttpException ? FRAMEWORK[thrown.getStatus()] : NAMED[thrown.name];
+    if (known) return problemOf(...known);
+  }
+  logger.error(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
+  return problemOf('internal-error', 'The fault is logged; the request may be sent again.');
+}
+
+/** Answers every exception with `application/problem+json`. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    sendProblem(host.switchToHttp().getResponse<FastifyReply>(), problemFor(thrown));
+  }
+}
+
+export function sendProblem(reply: FastifyReply, problem: Problem): void {
+  if (reply.raw.headersSent) return;
+  void reply.code(problem.status).header('content-type', 'application/problem+json').send(JSON.stringify(problem));
+}

@@ -1,0 +1,65 @@
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { parse } from 'node:querystring';
+import type { FastifyReply } from 'fastify';
+import { serveDocs } from './docs.js';
+import { ProblemError, ProblemFilter, problemOf, sendProblem } from './problem.js';
+
+const BODY_LIMIT_BYTES = 4 * 1024 * 1024;
+/** No byte either way for so long: the connection is dropped. Live events send a heartbeat more often. */
+const IDLE_MS = 300_000;
+/** An identifier of 128 characters may come percent-encoded. */
+const LONGEST_PARAMETER = 3 * 128;
+
+export function createAdapter(): FastifyAdapter {
+  return new FastifyAdapter({
+    logger: false,
+    bodyLimit: BODY_LIMIT_BYTES,
+    connectionTimeout: IDLE_MS,
+    // An import takes as long as it takes; what keeps sending is not cut.
+    requestTimeout: 0,
+    // The router's own refusals, of a path that cannot be decoded, come before Nest could see them.
+    frameworkErrors: (_error: unknown, _request: unknown, reply: FastifyReply) =>
+      sendProblem(reply, problemOf('not-found', 'The path cannot be read.')),
+    routerOptions: {
+      maxParamLength: LONGEST_PARAMETER,
+      // A plus is a plus, as in the offset of an instant: a query is no form.
+      querystringParser: (query) => parse(query.replaceAll('+', '%2B')),
+    },
+  });
+}
+
+/** Everything between Nest's controllers and the wire: body parsers, problems, documents. Before `init`. */
+export function dressApp(app: NestFastifyApplication): NestFastifyApplication {
+  app.useGlobalFilters(new ProblemFilter());
+  addBodyParsers(app);
+  serveDocs(app);
+  return app;
+}
+
+const IMPORT = '/v1/import';
+
+/** JSON for every route but the import, whose body is a stream of lines and is not read here. */
+function addBodyParsers(app: NestFastifyApplication): void {
+  const fastify = app.getHttpAdapter().getInstance();
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    if (request.routeOptions.url === IMPORT) return done(unsupported('application/x-ndjson'));
+    try {
+      done(null, parseJson(body as Buffer));
+    } catch {
+      done(new ProblemError('malformed-json', 'The body is not JSON in UTF-8.'));
+    }
+  });
+  fastify.addContentTypeParser('application/x-ndjson', (request, body, done) => {
+    if (request.routeOptions.url === IMPORT) done(null, body);
+    else done(unsupported('application/json'));
+  });
+}
+
+const unsupported = (mediaType: string): ProblemError =>
+  new ProblemError('unsupported-media-type', `The body must be ${mediaType}.`);
+
+/** An empty body is none. Keys such as `__proto__` become plain fields, which nobody knows. */
+function parseJson(body: Buffer): unknown {
+  return body.length === 0 ? undefined : JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+}

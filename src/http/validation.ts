@@ -1,0 +1,76 @@
+import { type ValidationError, validateSync } from 'class-validator';
+import type { Fault } from '../kernel/refusal.js';
+import { type DtoClass, fieldsOf, isObject, PRECISION } from './fields.js';
+
+/** Every fault found. `precision` only when each of them is an amount with too many fraction digits. */
+export interface Invalid {
+  readonly faults: readonly Fault[];
+  readonly code: 'invalid-command' | 'precision';
+}
+
+/** `value` is plain data in its one canonical form, fields in the order of the DTO, absent ones absent. */
+export type Validated<T> = { readonly value: T } | Invalid;
+
+interface Found extends Fault {
+  readonly rule: string;
+}
+
+/**
+ * Checks any parsed JSON value against a DTO. Unknown fields are faults. Paths are JSON pointers that begin with `at`,
+ * where the value stands: a command's `data` by default.
+ */
+export function validateCommand<T extends object>(dto: DtoClass<T>, data: unknown, at = '/data'): Validated<T> {
+  if (!isObject(data)) return { faults: [{ path: at, message: 'must be an object' }], code: 'invalid-command' };
+  const found: Found[] = [];
+  const instance = instanceOf(dto, data, at, found);
+  const options = { stopAtFirstError: true, forbidUnknownValues: false, validationError: { target: false } };
+  collect(validateSync(instance, options), at, found);
+  if (found.length === 0) return { value: normalized(dto, instance) as T };
+  return {
+    faults: found.map(({ path, message }) => ({ path, message })),
+    code: found.every((fault) => fault.rule === PRECISION) ? 'precision' : 'invalid-command',
+  };
+}
+
+/** A step of a JSON pointer (RFC 6901). */
+export const pointer = (name: string): string => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+
+/**
+ * The DTO with the known fields of `data`. Unknown ones are found here and not by class-validator's whitelist, which
+ * takes `constructor` and `__proto__` for fields it knows.
+ */
+function instanceOf(dto: DtoClass, data: Readonly<Record<string, unknown>>, at: string, found: Found[]): object {
+  const instance = Object.create(dto.prototype as object) as Record<string, unknown>;
+  const fields = fieldsOf(dto);
+  for (const { name, nested } of fields) {
+    if (!Object.hasOwn(data, name)) continue;
+    const value = data[name];
+    instance[name] = nested && isObject(value) ? instanceOf(nested, value, at + pointer(name), found) : value;
+  }
+  const known = new Set(fields.map((field) => field.name));
+  for (const name of Object.keys(data)) {
+    if (!known.has(name)) found.push({ path: at + pointer(name), message: 'is not a known field', rule: 'unknown' });
+  }
+  return instance;
+}
+
+function collect(errors: readonly ValidationError[], at: string, found: Found[]): void {
+  for (const { property, value, constraints, children } of errors) {
+    const path = at + pointer(property);
+    for (const [rule, message] of Object.entries(constraints ?? {})) {
+      found.push({ path, rule, message: value === undefined ? 'is required' : message });
+    }
+    collect(children ?? [], path, found);
+  }
+}
+
+function normalized(dto: DtoClass, instance: object): object {
+  const owner = instance as Readonly<Record<string, unknown>>;
+  const entries = fieldsOf(dto).flatMap(({ name, nested, normalize, fallback }): [string, unknown][] => {
+    const value = owner[name];
+    if (value === undefined) return fallback === undefined ? [] : [[name, fallback]];
+    if (nested) return [[name, normalized(nested, value as object)]];
+    return [[name, normalize ? normalize(value as never, owner) : value]];
+  });
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,63 @@
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Answers, Refuses } from '../../http/openapi.js';
+import { orThrow, ProblemError } from '../../http/problem.js';
+import { answered, Checked, MomentQuery, Nothing, PageQuery } from '../../http/questions.js';
+import { DOTLESS_IDENTIFIER } from '../../kernel/identifiers.js';
+import { Queries } from '../../read-models/queries.js';
+import { Disbursements } from '../disbursements.js';
+import * as examples from './examples.js';
+
+@ApiTags('promotions')
+@Controller('v1/promotions')
+export class PromotionsController {
+  constructor(
+    private readonly queries: Queries,
+    private readonly disbursements: Disbursements,
+  ) {}
+
+  @Get()
+  @ApiOperation({ summary: 'The promotions that were published.' })
+  @Answers('A page of promotions.', examples.promotions)
+  @Refuses('invalid-command', 'not-caught-up')
+  promotions(@Query(Checked) query: PageQuery): Promise<object> {
+    return answered(this.queries, query, (moment, own) => this.queries.promotions(moment, own));
+  }
+
+  @Get(':promotionId')
+  @ApiOperation({ summary: 'Terms, calendar, revision and state of a promotion.' })
+  @Answers('The promotion.', examples.promotion)
+  @Refuses('invalid-command', 'unknown-promotion', 'not-caught-up')
+  promotion(@Param('promotionId') promotionId: string, @Query(Checked) query: MomentQuery): Promise<object> {
+    return answered(this.queries, query, (moment) => this.queries.promotion(moment, possible(promotionId)));
+  }
+
+  @Get(':promotionId/disbursements')
+  @ApiOperation({ summary: 'The runs of the calendar and what came of them.' })
+  @Answers('An item for each run.', examples.disbursements)
+  @Refuses('invalid-command', 'unknown-promotion', 'not-caught-up')
+  runs(@Param('promotionId') promotionId: string, @Query(Checked) query: MomentQuery): Promise<object> {
+    return answered(this.queries, query, (moment) => this.queries.disbursements(moment, possible(promotionId)));
+  }
+
+  @Post(':promotionId/disbursements/:date')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Performs a run, or answers with the result of one that was performed.' })
+  @Answers('The run.', examples.run)
+  @Refuses('invalid-command', 'malformed-json', 'unknown-promotion', 'unknown-run')
+  @Refuses('run-not-due', 'run-out-of-order', 'store-unavailable')
+  async perform(
+    @Param('promotionId') promotionId: string,
+    @Param('date') date: string,
+    @Query(Checked) _query: Nothing,
+    @Body(Checked) _body: Nothing,
+  ): Promise<object> {
+    return orThrow(await this.disbursements.perform(possible(promotionId), date));
+  }
+}
+
+/** No promotion has a name that cannot be one. */
+function possible(promotionId: string): string {
+  if (DOTLESS_IDENTIFIER.test(promotionId)) return promotionId;
+  throw new ProblemError('unknown-promotion', 'There is no such promotion.');
+}

@@ -1,0 +1,73 @@
+import { type Instant, instantOf, parseInstant } from './kernel/instant.js';
+
+export interface Settings {
+  readonly host: string;
+  readonly port: number;
+  /** `sqlite:PATH` or `memory:`. */
+  readonly store: string;
+  /** Whether due runs are performed by themselves. */
+  readonly scheduler: boolean;
+  /** What *now* is: the default of `asOf`, and what is due. */
+  readonly clock: () => Instant;
+}
+
+/** One line for each setting that is wrong. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+
+  constructor(readonly faults: readonly string[]) {
+    super(faults.join('\n'));
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Reads the settings from environment variables; an empty one counts as not set. Throws SettingsError with every fault. */
+export function loadSettings(env: Environment): Settings {
+  const faults: string[] = [];
+  const read = <T>(name: string, byDefault: string, parse: (text: string) => T | string[]): T => {
+    const parsed = parse(env[name] || byDefault);
+    if (Array.isArray(parsed)) faults.push(...parsed.map((fault) => `${name} ${fault}`));
+    return parsed as T;
+  };
+  const settings: Settings = {
+    host: read('HOST', '127.0.0.1', parseHost),
+    port: read('PORT', '3000', parsePort),
+    store: read('PROMOLEDGER_STORE', 'sqlite:./data/ledger.db', parseStore),
+    scheduler: read('PROMOLEDGER_SCHEDULER', 'on', parseSwitch),
+    clock: read('PROMOLEDGER_CLOCK', '', parseClock),
+  };
+  if (faults.length > 0) throw new SettingsError(faults);
+  return settings;
+}
+
+function parseHost(text: string): string | string[] {
+  return /^[A-Za-z0-9_.:-]+$/.test(text) ? text : [`must be a host name or an IP address, not ${shown(text)}`];
+}
+
+function parsePort(text: string): number | string[] {
+  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : NaN;
+  return port <= 65_535 ? port : [`must be a port from 0 to 65535, not ${shown(text)}`];
+}
+
+/** The value itself is never shown: a connection string may hold a password. */
+function parseStore(text: string): string | string[] {
+  if (text === 'memory:' || /^sqlite:./.test(text)) return text;
+  if (/^esdb(\+discover)?:\/\//.test(text)) {
+    return ['names an EventStoreDB, for which this version has no adapter yet; use sqlite:PATH'];
+  }
+  return ['must be sqlite:PATH, or memory: for tests'];
+}
+
+function parseSwitch(text: string): boolean | string[] {
+  return text === 'on' || text === 'off' ? text === 'on' : [`must be on or off, not ${shown(text)}`];
+}
+
+function parseClock(text: string): (() => Instant) | string[] {
+  if (text === '') return () => instantOf(Date.now());
+  const fixed = parseInstant(text);
+  return fixed ? () => fixed : [`must be an RFC 3339 instant such as 2022-10-04T07:00:00Z, not ${shown(text)}`];
+}
+
+/** On one line, whatever is in it, and not too long. */
+const shown = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
