@@ -60,7 +60,8 @@ const badRequests: readonly BadRequest[] = [
   ['GET', '/v1/nowhere', 404, 'not-found'],
   ['DELETE', '/v1/commands', 404, 'not-found'],
   ['POST', `${RUNS}/2023-01-03`, 422, 'run-not-due'],
-  ['POST', `${RUNS}/2023-01-04`, 422, 'run-not-due'],
+  ['POST', `${RUNS}/2023-01-04`, 404, 'unknown-run'],
+  ['POST', `${RUNS}/tomorrow`, 404, 'unknown-run'],
   ['POST', `${RUNS}/2022-10-05`, 404, 'unknown-run'],
   ['POST', `${RUNS}/2022-11-01`, 409, 'run-out-of-order'],
   ['POST', '/v1/promotions/nothing/disbursements/2022-10-04', 404, 'unknown-promotion'],
@@ -80,7 +81,7 @@ const badBodies: readonly (readonly [string, string, string | undefined, number,
   ['a form', 'type=ClickSpent', 'application/x-www-form-urlencoded', 415, 'unsupported-media-type'],
   ['plain text', JSON.stringify(VALID), 'text/plain', 415, 'unsupported-media-type'],
   ['XML', '<ClickSpent/>', 'application/xml', 415, 'unsupported-media-type'],
-  ['32 MiB', JSON.stringify('x'.repeat(32 * 1024 * 1024)), 'application/json', 413, 'batch-too-large'],
+  ['8 MiB', JSON.stringify('x'.repeat(8 * 1024 * 1024)), 'application/json', 413, 'batch-too-large'],
 ];
 
 const pathsOf = (errors: Problem['errors']): string[] => (errors ?? []).map(({ path }) => path).sort();

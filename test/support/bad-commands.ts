@@ -137,6 +137,13 @@ const envelopes: readonly BadCommand[] = [
     code: 'invalid-command',
     paths: ['/position'],
   },
+  {
+    name: 'faults in and beside data',
+    body: { type: 'ClickSpent', data: { ...CLICK, clickId: '', colour: 'red' }, position: '1' },
+    status: 400,
+    code: 'invalid-command',
+    paths: ['/data/clickId', '/data/colour', '/position'],
+  },
 ];
 
 const amounts: readonly BadCommand[] = [
@@ -286,7 +293,7 @@ const fields: readonly BadCommand[] = [
   invalid('a field of a pause', 'CampaignEnded', END, { reason: 'manual' }),
   invalid('no reason', 'PromotionTerminated', without(TERMINATION, 'reason'), {}, 'reason'),
   invalid('no reason', 'PromotionRevised', without(REVISION, 'reason'), {}, 'reason'),
-  invalid('a revision number of its own', 'PromotionRevised', REVISION, { revision: 7 }),
+  invalid('a revision before the second', 'PromotionRevised', REVISION, { revision: 1 }),
   invalid('a calendar of its own', 'PromotionPublished', { promotionId: 'p-new', terms: TERMS }, { calendar: {} }),
   invalid('no terms', 'PromotionPublished', { promotionId: 'p-new' }, {}, 'terms'),
   invalid('terms that are a text', 'PromotionPublished', { promotionId: 'p-new' }, { terms: 'as usual' }),
@@ -321,6 +328,7 @@ const byState: readonly BadCommand[] = [
   }),
   refused('before it was applied', 400, 'invalid-command', 'CreditRevoked', {
     ...REVOCATION,
+    creditId: 'grant-2',
     occurredAt: '2022-10-04T06:59:59Z',
   }),
   refused('a product the terms do not list', 400, 'invalid-command', 'CreditApplied', { ...GRANT, product: 'XX' }),
@@ -328,9 +336,13 @@ const byState: readonly BadCommand[] = [
     ...GRANT,
     marketplace: 'SE',
   }),
-  refused("not in the terms' currency", 400, 'invalid-command', 'CreditApplied', {
+  refused("not in the terms' currency", 422, 'currency-mismatch', 'CreditApplied', {
     ...GRANT,
     granted: { amount: '1.00', currency: 'EUR' },
+  }),
+  refused('before it was applied, and before a recorded draw', 422, 'revocation-too-early', 'CreditRevoked', {
+    ...REVOCATION,
+    occurredAt: '2022-10-04T06:59:59Z',
   }),
   refused('before a recorded draw', 422, 'revocation-too-early', 'CreditRevoked', {
     ...REVOCATION,
@@ -398,6 +410,7 @@ export const history: readonly Command[] = [
   opened('adv-1', 'AE', 'AED'),
   opened('adv-1', 'SE', 'SEK'),
   granted('grant-1', 'adv-1', 'DE', 'SP', '100.00'),
+  granted('grant-2', 'adv-1', 'DE', 'SD', '50.00'),
   command('CampaignActivated', { ...OWNER, campaignId: 'c-1', occurredAt: '2022-08-22T12:00:00Z' }),
   command('ClickSpent', { ...CLICK, clickId: 'k-1', cost: { amount: '2.50', currency: 'EUR' } }),
 ];
