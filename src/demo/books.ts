@@ -21,9 +21,22 @@ export interface Sums {
   readonly billed: bigint;
   readonly expired: bigint;
   readonly revoked: bigint;
+  /** What credits had paid for and was billed after all, since they were revoked with clawback. */
+  readonly clawedBack: bigint;
+  /** What credits had paid for clicks that were reversed when the credits had ended: it went back to nobody. */
+  readonly forfeited: bigint;
 }
 
-const NOTHING: Sums = { granted: 0n, spent: 0n, drawn: 0n, billed: 0n, expired: 0n, revoked: 0n };
+const NOTHING: Sums = {
+  granted: 0n,
+  spent: 0n,
+  drawn: 0n,
+  billed: 0n,
+  expired: 0n,
+  revoked: 0n,
+  clawedBack: 0n,
+  forfeited: 0n,
+};
 
 /** Reads every account's statement and balance through the ledger's own answers; `onAccount` is told of each. */
 export async function readBooks(ledger: DemoLedger, asOf: Instant, onAccount: () => void): Promise<AccountBook[]> {
@@ -76,10 +89,22 @@ function addLine(sums: Sums, line: StatementLine, costs: Map<string, bigint>): S
       };
     case 'click-reversed': {
       const cost = costs.get(clickId) ?? 0n;
-      return { ...sums, spent: sums.spent - cost, drawn: sums.drawn - change, billed: sums.billed - billable };
+      const forfeited = sums.forfeited + cost - change + billable;
+      return {
+        ...sums,
+        spent: sums.spent - cost,
+        drawn: sums.drawn - change,
+        billed: sums.billed + billable,
+        forfeited,
+      };
     }
     case 'credit-revoked':
-      return { ...sums, revoked: sums.revoked - change, billed: sums.billed + billable };
+      return {
+        ...sums,
+        revoked: sums.revoked - change,
+        billed: sums.billed + billable,
+        clawedBack: sums.clawedBack + billable,
+      };
     case 'credit-expired':
       return { ...sums, expired: sums.expired - change };
     default:
@@ -94,6 +119,8 @@ export const addSums = (a: Sums, b: Sums): Sums => ({
   billed: a.billed + b.billed,
   expired: a.expired + b.expired,
   revoked: a.revoked + b.revoked,
+  clawedBack: a.clawedBack + b.clawedBack,
+  forfeited: a.forfeited + b.forfeited,
 });
 
 /** What must be left of the credits. */
@@ -112,6 +139,9 @@ export function totalBy<Item>(
 
 /** Minor units of a plain amount with exactly its currency's digits, signed. */
 export const minorOfPlain = (amount: string): bigint => BigInt(amount.replace('.', ''));
+
+/** `2022-10-04T07:00:00.000Z` → `2022-10-04 07:00:00Z`; milliseconds stay where there are any. */
+export const shown = (instant: Instant): string => instant.replace('T', ' ').replace('.000Z', 'Z');
 
 /** `-1234567n, 'EUR'` → `-12,345.67`. */
 export const grouped = (minor: bigint, currency: string): string =>

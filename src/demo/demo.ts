@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { allPages, readBooks, type AccountBook } from './books.js';
+import { allPages, readBooks, shown, type AccountBook } from './books.js';
 import { readRates, readTerms } from './files.js';
 import type { AccountItem, DemoLedger, RunResult } from './ledger.js';
 import type { Progress } from './progress.js';
@@ -7,6 +7,9 @@ import * as report from './report.js';
 import { season, type Phase, type Season } from './season.js';
 import { disagreementIn, lifeOf, mostEventful, tellDisagreement } from './stories.js';
 import { CLOSE, MONTH_END, PROMOTION_ID, YEAR_END } from './world.js';
+
+/** Several hundred advertisers come to about a hundred thousand facts. */
+export const DEFAULT_ADVERTISERS = 300;
 
 /** As many commands as one request of the HTTP interface may hold. */
 const BATCH = 500;
@@ -111,14 +114,15 @@ async function tell({ ledger, progress, out }: DemoOptions, { runs, sweeps }: De
   };
   print('Disbursement runs', report.runsTable(runs, books));
   print('Expiry runs', report.sweepsTable(sweeps));
-  print(`By marketplace, as of ${CLOSE}, in its own currency where nothing else is said`, [
+  print(`By marketplace, as of ${shown(CLOSE)}, in its own currency where nothing else is said`, [
     ...report.marketplacesTable(books, CLOSE),
-    'spent: the cost of valid clicks. by credits: drawn less what reversals put back. billed: with what was clawed back.',
+    'spent: what valid clicks cost. by credits: drawn, less what reversals put back. billed: with what was clawed back.',
   ]);
+  print('Who paid for the clicks', report.whoPaidTable(books, CLOSE));
   const yearEnd = report.liabilityCheck(books, await listAccounts(ledger, YEAR_END), YEAR_END);
-  print(`What was owed to advertisers at the year's end, ${YEAR_END}`, yearEnd.lines);
+  print(`What was owed to advertisers at the year's end, ${shown(YEAR_END)}`, yearEnd.lines);
   const close = report.liabilityCheck(books, await listAccounts(ledger, CLOSE), CLOSE);
-  print(`The same at the season's close, ${CLOSE}`, close.lines);
+  print(`The same at the season's close, ${shown(CLOSE)}`, close.lines);
   const bills = report.billsThatDiffer(books, CLOSE);
   out(`Bills: ${books.length - bills.length} of ${books.length} accounts are billed what their statement adds up to.`);
   const stories = await tellStories(ledger, books, runs, print);

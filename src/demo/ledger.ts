@@ -57,10 +57,10 @@ export interface AccountItem {
   readonly advertiserId: string;
   readonly marketplace: string;
   readonly currency: string;
-  /** Plain, in the account's currency. */
-  readonly available: string;
+  readonly available: Money;
 }
 
+/** `available`, `billed` and `drawn` are plain, in the account's currency. */
 export interface Balance {
   readonly currency: string;
   readonly available: string;
@@ -80,7 +80,7 @@ export interface CreditItem {
   readonly withinSla: boolean | null;
 }
 
-/** Amounts are plain, in the account's currency; `amount` is the signed change of the credit balance. */
+/** Amounts are plain, in the account's currency: the signed changes of the credit balance and of the bill. */
 export interface StatementLine {
   readonly effectiveAt: Instant;
   /** Both null for the lapse of a credit that is not swept yet. */

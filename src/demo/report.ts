@@ -1,6 +1,16 @@
 import type { Instant } from '../kernel/instant.js';
 import { minorOf } from '../kernel/money.js';
-import { addSums, grouped, liveOf, minorOfPlain, sumLines, totalBy, type AccountBook, type Sums } from './books.js';
+import {
+  addSums,
+  grouped,
+  liveOf,
+  minorOfPlain,
+  shown,
+  sumLines,
+  totalBy,
+  type AccountBook,
+  type Sums,
+} from './books.js';
 import type { AccountItem, RunResult, SweepResult } from './ledger.js';
 import { left, right, table } from './table.js';
 
@@ -15,7 +25,7 @@ export function runsTable(runs: readonly RunResult[], books: readonly AccountBoo
     const given = credits.filter(({ appliedAt, withinSla }) => appliedAt === run.runAt && withinSla !== null);
     const kept = given.filter(({ withinSla }) => withinSla === true);
     const share = given.length === 0 ? '-' : `${kept.length} of ${given.length}`;
-    return [run.date, run.runAt, `${run.applied}`, share, `${run.deferred}`, reasonsOf(run)];
+    return [run.date, shown(run.runAt), `${run.applied}`, share, `${run.deferred}`, reasonsOf(run)];
   });
   const columns = [
     left('Run'),
@@ -114,7 +124,7 @@ export function liabilityCheck(
 ): Checked {
   const available = new Map<string, bigint>();
   for (const { currency, available: amount } of accounts) {
-    available.set(currency, (available.get(currency) ?? 0n) + minorOfPlain(amount));
+    available.set(currency, (available.get(currency) ?? 0n) + minorOf(amount));
   }
   const totals = totalBy(
     books,
@@ -134,6 +144,21 @@ export function liabilityCheck(
     lines: table([left(''), ...columns, left('')], rows),
     balanced: checks.every(({ sums, said }) => liveOf(sums) === said),
   };
+}
+
+/** By currency, how the cost of clicks was paid; what was clawed back or forfeited was paid by a credit and again. */
+export function whoPaidTable(books: readonly AccountBook[], asOf: Instant): readonly string[] {
+  const totals = totalBy(
+    books,
+    ({ account }) => account.currency,
+    ({ lines }) => sumLines(lines, asOf),
+  );
+  const rows = [...totals].map(([currency, { spent, drawn, billed, clawedBack, forfeited }]) => [
+    currency,
+    ...[spent, drawn, billed, clawedBack, forfeited].map((minor) => grouped(minor, currency)),
+  ]);
+  const columns = ['spent', '= by credits', '+ billed', '- clawed back', '- forfeited'].map(right);
+  return table([left(''), ...columns], rows);
 }
 
 /** Accounts whose statement adds up to another bill than their balance shows. */

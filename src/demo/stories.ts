@@ -1,6 +1,6 @@
 import { DAY_MS, plusMs, type Instant } from '../kernel/instant.js';
 import { minorOf } from '../kernel/money.js';
-import { grouped, minorOfPlain, type AccountBook } from './books.js';
+import { grouped, minorOfPlain, shown, type AccountBook } from './books.js';
 import type { CreditItem, DemoLedger, StatementLine } from './ledger.js';
 import { left, right, table } from './table.js';
 
@@ -19,7 +19,7 @@ export async function lifeOf(book: AccountBook, ledger: DemoLedger): Promise<rea
   for (const { asOf, what } of momentsOf(book)) {
     const { available, billed, currency } = await ledger.balance(advertiserId, marketplace, { asOf });
     const amounts = [available, billed].map((amount) => grouped(minorOfPlain(amount), currency));
-    rows.push([asOf, what, ...amounts]);
+    rows.push([shown(asOf), what, ...amounts]);
   }
   const { currency } = book.account;
   const columns = [left('as of'), left(''), right(`available ${currency}`), right(`billed ${currency}`)];
@@ -131,8 +131,8 @@ export async function tellDisagreement(
   const plain = (minor: bigint) => grouped(minor, currency);
   const rows = late.map((fact) => [
     `${fact.kind} ${fact.clickId}`,
-    fact.effectiveAt,
-    fact.recordedAt,
+    shown(fact.effectiveAt),
+    shown(fact.recordedAt),
     fact.position,
     plain(minorOfPlain(fact.amount)),
   ]);
@@ -140,7 +140,7 @@ export async function tellDisagreement(
   return {
     explained,
     lines: [
-      `What had advertiser ${advertiserId} in ${marketplace} available at ${asOf}?`,
+      `What had advertiser ${advertiserId} in ${marketplace} available at ${shown(asOf)}?`,
       `  knownAt=position:${known}, right after the November run:  ${currency} ${plain(minorOfPlain(then.available))}`,
       `  all that is known today:  ${currency} ${plain(minorOfPlain(now.available))}`,
       ...table(columns, rows, [['the difference', '', '', '', plain(difference)]]),
