@@ -9,6 +9,29 @@ import { Answers, ITEM_EXAMPLE, Refuses, refTo } from './openapi.js';
 import { ProblemError, problemFor } from './problem.js';
 import { Checked, Nothing } from './questions.js';
 
+/** What may become of a command, in the order of statuses. */
+const COMMAND_CODES = [
+  'invalid-command',
+  'precision',
+  'malformed-json',
+  'unknown-account',
+  'unknown-promotion',
+  'unknown-click',
+  'unknown-credit',
+  'conflicting-duplicate',
+  'batch-too-large',
+  'unsupported-media-type',
+  'partner-not-listed',
+  'campaign-mismatch',
+  'revocation-too-early',
+  'currency-mismatch',
+  'already-granted',
+  'cap-exceeded',
+  'no-fx-rate',
+  'stale-fx-rate',
+  'store-unavailable',
+] as const;
+
 @ApiTags('commands')
 @Controller('v1')
 export class CommandsController {
@@ -24,8 +47,7 @@ export class CommandsController {
     results: [{ index: 0, ...ITEM_EXAMPLE }],
   })
   @Answers('One command, appended.', ITEM_EXAMPLE, 201)
-  @Refuses('invalid-command', 'precision', 'malformed-json', 'conflicting-duplicate', 'unknown-account')
-  @Refuses('campaign-mismatch', 'batch-too-large', 'unsupported-media-type', 'store-unavailable')
+  @Refuses(...COMMAND_CODES)
   async commands(
     @Query(Checked) _: Nothing,
     @Body() body: unknown,

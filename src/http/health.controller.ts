@@ -19,7 +19,7 @@ export class HealthController {
   @Get('live')
   @ApiOperation({ summary: 'Whether the process runs.' })
   @Answers('It does.', { status: 'live' })
-  live(): object {
+  alive(): object {
     return { status: 'live' };
   }
 

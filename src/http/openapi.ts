@@ -11,7 +11,7 @@ export const refTo = (schema: string): { $ref: string } => ({ $ref: `#/component
 export const Answers = (description: string, example: unknown, status = 200, mediaType = 'application/json') =>
   ApiResponse({ status, description, content: { [mediaType]: { schema: schemaOf(example), example } } });
 
-/** Documents the codes with which an endpoint may refuse, by their status. Several on one endpoint add up. */
+/** Documents the codes with which an endpoint may refuse, by their status. */
 export function Refuses(...codes: readonly ProblemCode[]) {
   const byStatus = Map.groupBy(codes, (code) => PROBLEMS[code][0]);
   return applyDecorators(
@@ -120,7 +120,7 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
     operationIdFactory: (_controller, method) => method,
   });
   const schemas = (document.components ??= {}).schemas as Record<string, Schema>;
-  for (const dto of COMMANDS.values()) schemas[dto.name] = { ...schemas[dto.name], additionalProperties: false };
+  for (const schema of Object.values(schemas)) schema['additionalProperties'] = false;
   Object.assign(schemas, { Command: commandSchema(), Problem: PROBLEM_SCHEMA });
   return document;
 }

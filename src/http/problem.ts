@@ -116,5 +116,7 @@ export class ProblemFilter implements ExceptionFilter {
 
 export function sendProblem(reply: FastifyReply, problem: Problem): void {
   if (reply.raw.headersSent) return;
-  void reply.code(problem.status).header('content-type', 'application/problem+json').send(JSON.stringify(problem));
+  // As bytes: to text Fastify would add a charset, which this media type does not have.
+  const body = Buffer.from(JSON.stringify(problem));
+  void reply.code(problem.status).header('content-type', 'application/problem+json').send(body);
 }

@@ -112,6 +112,9 @@ export class PageQuery extends MomentQuery {
 /** For endpoints that take no query or an empty body. */
 export class Nothing {}
 
+/** An answer's own fields. The page of a list may be of an earlier moment than was asked: its cursor's. */
+export type Answer = object & { readonly moment?: Moment };
+
 /**
  * Asks at the moment the query names and adds to the answer what it is an answer of: `asOf`, `knownAt` as it was asked,
  * and the last position it includes.
@@ -119,11 +122,11 @@ export class Nothing {}
 export async function answered<Q extends MomentQuery>(
   queries: Queries,
   query: Q,
-  ask: (moment: Moment, own: Omit<Q, keyof MomentQuery>) => Promise<object | Refusal>,
+  ask: (moment: Moment, own: Omit<Q, keyof MomentQuery>) => Promise<Answer | Refusal>,
 ): Promise<object> {
-  const { asOf, knownAt, minPosition, ...own } = query;
-  const moment = await momentOf(queries, query);
-  const answer = orThrow(await ask(moment, own));
+  const { asOf: _asOf, knownAt, minPosition: _minPosition, ...own } = query;
+  const asked = await momentOf(queries, query);
+  const { moment = asked, ...answer } = orThrow(await ask(asked, own));
   return { ...answer, asOf: moment.asOf, knownAt: knownAt?.asked ?? null, position: String(moment.known) };
 }
 

@@ -43,6 +43,7 @@ function addBodyParsers(app: NestFastifyApplication): void {
   const fastify = app.getHttpAdapter().getInstance();
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    if (request.is404) return done(null);
     if (request.routeOptions.url === IMPORT) return done(unsupported('application/x-ndjson'));
     try {
       done(null, parseJson(body as Buffer));
@@ -51,7 +52,8 @@ function addBodyParsers(app: NestFastifyApplication): void {
     }
   });
   fastify.addContentTypeParser('application/x-ndjson', (request, body, done) => {
-    if (request.routeOptions.url === IMPORT) done(null, body);
+    if (request.is404) done(null);
+    else if (request.routeOptions.url === IMPORT) done(null, body);
     else done(unsupported('application/json'));
   });
 }

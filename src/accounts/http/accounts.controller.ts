@@ -29,10 +29,10 @@ class ExpiryRunBody {
   asOf?: Instant;
 }
 
-/** The segments that name an account, as they came. */
+/** The segments that name an account, as they came: a name that cannot be one is no bad request but unknown. */
 class AccountPath {
-  readonly advertiserId!: string;
-  readonly marketplace!: string;
+  @AdvertiserId() advertiserId!: string;
+  @MarketplaceCode() marketplace!: string;
 }
 
 const ACCOUNT = 'accounts/:advertiserId/:marketplace';
@@ -107,7 +107,6 @@ export class AccountsController {
   }
 }
 
-/** No account has a name that cannot be one. */
 function possible(path: AccountPath): AccountPath {
   if (DOTLESS_IDENTIFIER.test(path.advertiserId) && MARKETPLACE.test(path.marketplace)) return path;
   throw new ProblemError('unknown-account', 'There is no such account.');

@@ -44,8 +44,14 @@ export class PromotionsController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Performs a run, or answers with the result of one that was performed.' })
   @Answers('The run.', examples.run)
-  @Refuses('invalid-command', 'malformed-json', 'unknown-promotion', 'unknown-run')
-  @Refuses('run-not-due', 'run-out-of-order', 'store-unavailable')
+  @Refuses(
+    'invalid-command',
+    'unknown-promotion',
+    'unknown-run',
+    'run-not-due',
+    'run-out-of-order',
+    'store-unavailable',
+  )
   async perform(
     @Param('promotionId') promotionId: string,
     @Param('date') date: string,
