@@ -1,0 +1,168 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Observable } from 'rxjs';
+import {
+  EventStore,
+  StoreUnavailableError,
+  type ExpectedRevision,
+  type LogFilter,
+  type NewEvent,
+  type Position,
+  type Recorded,
+} from './event-store.js';
+
+/** How many events are read, or looked at, before the event loop gets its turn. */
+export const PAGE = 1000;
+
+/** Reads the log's events whose positions lie in (`after`, `through`]. */
+export type LogReader = (after: Position, through: Position) => readonly Recorded[];
+
+/**
+ * What the stores within this process have in common. They are the only writer of their log and read it synchronously,
+ * so a page is always consistent, and a follower that has caught up only needs to be told of the next commit. Their
+ * positions have no gaps: a window of positions is a bounded piece of work, however few events a filter keeps of it.
+ */
+export abstract class EmbeddedEventStore extends EventStore {
+  readonly #followers = new Set<Follower>();
+  #isOpen = true;
+
+  /** The position of the last committed event. */
+  protected abstract readonly tail: Position;
+
+  /** At most PAGE events from a revision (inclusive); backwards, `from` may lie beyond the last. */
+  protected abstract streamPage(stream: string, from: number, direction: Direction): readonly Recorded[];
+
+  protected abstract logReader(filter: LogFilter | undefined): LogReader;
+
+  /** Writes what is still queued, then lets the resources go. */
+  protected abstract release(): void;
+
+  protected assertOpen(): void {
+    if (!this.#isOpen) throw new StoreUnavailableError('the store is closed');
+  }
+
+  /** To be called after each commit. */
+  protected wakeFollowers(): void {
+    for (const follower of this.#followers) follower.wake();
+  }
+
+  override async *read(
+    stream: string,
+    { from, direction = 'forwards' }: { from?: number; direction?: Direction } = {},
+  ): AsyncGenerator<Recorded> {
+    const step = direction === 'forwards' ? 1 : -1;
+    let next = from ?? (direction === 'forwards' ? 0 : Number.MAX_SAFE_INTEGER);
+    for (;;) {
+      this.assertOpen();
+      const page = this.streamPage(stream, next, direction);
+      yield* page;
+      const last = page.at(-1);
+      if (!last || page.length < PAGE) return;
+      next = last.revision + step;
+      await nextTurn();
+    }
+  }
+
+  override async *readAll({ after = 0n, filter }: LogRange = {}): AsyncGenerator<Recorded> {
+    this.assertOpen();
+    const readLog = this.logReader(filter);
+    for (let position = after; ; await nextTurn()) {
+      this.assertOpen();
+      const through = this.#windowAfter(position);
+      const isLast = through === this.tail;
+      yield* readLog(position, through);
+      if (isLast) return;
+      position = through;
+    }
+  }
+
+  /** Completes when the store is closed. A subscriber is called synchronously, so a slow one is not run over. */
+  override subscribe({ after = 0n, filter }: LogRange = {}): Observable<Recorded> {
+    return new Observable<Recorded>((subscriber) => {
+      this.assertOpen();
+      const readLog = this.logReader(filter);
+      let position = after;
+      let turn: NodeJS.Immediate | undefined;
+
+      const emitPage = () => {
+        turn = undefined;
+        const through = this.#windowAfter(position);
+        for (const event of readLog(position, through)) {
+          if (subscriber.closed) return;
+          subscriber.next(event);
+        }
+        position = through;
+        wake();
+      };
+      const wake = () => {
+        if (turn || subscriber.closed || position >= this.tail) return;
+        turn = setImmediate(() => {
+          try {
+            emitPage();
+          } catch (error) {
+            subscriber.error(error);
+          }
+        });
+      };
+
+      const follower: Follower = { wake, end: () => subscriber.complete() };
+      this.#followers.add(follower);
+      wake();
+      return () => {
+        this.#followers.delete(follower);
+        clearImmediate(turn);
+      };
+    });
+  }
+
+  override async head(): Promise<Position> {
+    this.assertOpen();
+    return this.tail;
+  }
+
+  override async close(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    try {
+      this.release();
+    } finally {
+      for (const follower of [...this.#followers]) follower.end();
+    }
+  }
+
+  #windowAfter(position: Position): Position {
+    const end = position + BigInt(PAGE);
+    return end < this.tail ? end : this.tail;
+  }
+}
+
+type Direction = 'forwards' | 'backwards';
+type LogRange = { after?: Position; filter?: LogFilter };
+
+interface Follower {
+  wake(): void;
+  end(): void;
+}
+
+/** Refuses batches that no caller can mean, before they can spoil those of others. */
+export function checkBatch(events: readonly NewEvent[]): void {
+  if (events.length === 0) throw new TypeError('a batch has at least one event');
+  if (new Set(events.map(({ id }) => id)).size !== events.length) throw new TypeError('a batch repeats an event id');
+  const stray = events.find(({ id, type }) => !id.startsWith(`${type}:`));
+  if (stray) throw new TypeError(`the event id ${stray.id} does not begin with its type ${stray.type}`);
+}
+
+/**
+ * Decides an append by what its stream holds: `held` are the revisions of the batch's ids, in the batch's order,
+ * `lastRevision` is -1 for a stream that does not exist.
+ */
+export function judgeAppend(
+  lastRevision: number,
+  expected: ExpectedRevision,
+  held: readonly (number | undefined)[],
+): 'write' | 'repeat' | 'conflict' {
+  const [first] = held;
+  if (first !== undefined && held.every((revision, index) => revision === first + index)) return 'repeat';
+  if (held.some((revision) => revision !== undefined)) return 'conflict';
+  const fits = expected === 'any' || lastRevision === (expected === 'none' ? -1 : expected);
+  return fits ? 'write' : 'conflict';
+}

@@ -1,0 +1,106 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+/** Another process, or another part of this one, has the ledger open. */
+export class StoreInUseError extends Error {
+  override readonly name = 'StoreInUseError';
+}
+
+/** The file is no ledger, is one of another layout, or cannot be opened for writing. */
+export class LedgerFileError extends Error {
+  override readonly name = 'LedgerFileError';
+}
+
+/** `PLDG`: tells a ledger from any other SQLite database. */
+const APPLICATION_ID = 0x504c4447;
+const LAYOUT = 1;
+
+/**
+ * An event's id is `type:key`, and only the key is stored with each event. Names that repeat, of streams and of types,
+ * are stored once. Positions have no gaps, because nothing is ever deleted.
+ */
+const SCHEMA = `
+  CREATE TABLE streams (stream_id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+  CREATE TABLE types (type_id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+  CREATE TABLE events (
+    position INTEGER PRIMARY KEY,
+    stream_id INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    type_id INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    data TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    recorded_at INTEGER NOT NULL -- ms since 1970
+  ) STRICT;
+  CREATE UNIQUE INDEX events_by_revision ON events (stream_id, revision);
+  CREATE UNIQUE INDEX events_by_id ON events (stream_id, type_id, key);
+  PRAGMA application_id = ${APPLICATION_ID};
+  PRAGMA user_version = ${LAYOUT};
+`;
+
+/**
+ * Opens the ledger, or creates it, and keeps it locked until it is closed or the process ends, however it ends.
+ * Throws StoreInUseError or LedgerFileError, each with one line to show.
+ */
+export function openLedgerFile(path: string): DatabaseSync {
+  let db: DatabaseSync | undefined;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+    claim(db, path);
+    configure(db, path);
+    return db;
+  } catch (error) {
+    db?.close();
+    throw readable(error, path);
+  }
+}
+
+/** Long enough for a predecessor that is just closing. */
+const BUSY_TIMEOUT_MS = 500;
+
+/** Takes the lock before the first look, so that of two that start at once one wins; writes to nothing but a ledger. */
+function claim(db: DatabaseSync, path: string): void {
+  db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+  const isEmpty = pragma(db, 'schema_version') === 0;
+  if (!isEmpty && pragma(db, 'application_id') !== APPLICATION_ID) {
+    throw new LedgerFileError(`the file ${path} is an SQLite database but not a ledger`);
+  }
+  if (!isEmpty && pragma(db, 'user_version') !== LAYOUT) {
+    const layout = pragma(db, 'user_version');
+    throw new LedgerFileError(`the ledger file ${path} has layout ${layout}, this version reads layout ${LAYOUT}`);
+  }
+  if (isEmpty) db.exec(SCHEMA);
+  db.exec('COMMIT');
+}
+
+/** Acknowledged means on disk: FULL syncs the write-ahead log at every commit. */
+function configure(db: DatabaseSync, path: string): void {
+  db.exec(`
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA wal_autocheckpoint = 10000; -- pages
+    PRAGMA cache_size = -65536; -- KiB
+  `);
+  if (pragma(db, 'journal_mode') !== 'wal' || pragma(db, 'synchronous') !== 2) {
+    throw new LedgerFileError(`the ledger file ${path} is on a file system without write-ahead logging`);
+  }
+}
+
+const pragma = (db: DatabaseSync, name: string): unknown => db.prepare(`PRAGMA ${name}`).get()?.[name];
+
+const SQLITE_BUSY = 5;
+const SQLITE_NOTADB = 26;
+
+function readable(error: unknown, path: string): Error {
+  if (error instanceof LedgerFileError) return error;
+  const errcode = (error as { errcode?: number }).errcode;
+  if (errcode === SQLITE_BUSY) {
+    return new StoreInUseError(`the ledger file ${path} is in use by another process`, { cause: error });
+  }
+  if (errcode === SQLITE_NOTADB) {
+    return new LedgerFileError(`the file ${path} is not a ledger`, { cause: error });
+  }
+  return new LedgerFileError(`the ledger file ${path} cannot be opened: ${(error as Error).message}`, { cause: error });
+}
