@@ -120,7 +120,7 @@ async function tell({ ledger, progress, out }: DemoOptions, { runs, sweeps }: De
   ]);
   print('Who paid for the clicks', report.whoPaidTable(books, CLOSE));
   const yearEnd = report.liabilityCheck(books, await listAccounts(ledger, YEAR_END), YEAR_END);
-  print(`What was owed to advertisers at the year's end, ${shown(YEAR_END)}`, yearEnd.lines);
+  print(`What was still owed to advertisers at the year's end, ${shown(YEAR_END)}`, yearEnd.lines);
   const close = report.liabilityCheck(books, await listAccounts(ledger, CLOSE), CLOSE);
   print(`The same at the season's close, ${shown(CLOSE)}`, close.lines);
   const bills = report.billsThatDiffer(books, CLOSE);

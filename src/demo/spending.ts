@@ -16,8 +16,8 @@ export interface Spender {
 
 /** A heavy spender uses up a credit of USD 200 in its 30 days, a middling one a part of it, a light one hardly any. */
 export const SPENDERS: readonly [Spender, ...Spender[]] = [
-  { weight: 25, clicks: [110, 170], cents: [110, 300] },
-  { weight: 40, clicks: [35, 80], cents: [50, 220] },
+  { weight: 25, clicks: [110, 170], cents: [160, 340] },
+  { weight: 40, clicks: [35, 80], cents: [60, 260] },
   { weight: 35, clicks: [3, 18], cents: [40, 160] },
 ];
 

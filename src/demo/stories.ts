@@ -41,6 +41,7 @@ function scoreOf({ lines, balance }: AccountBook): number {
     lines.some((line) => line.kind === 'credit-expired' && movesBalance(line)),
     lines.some((line) => line.kind === 'click-reversed' && movesBalance(line)),
     half,
+    credit?.granted.currency !== credit?.applied.currency,
     lateFacts(lines).length > 0,
   ].filter(Boolean).length;
 }
@@ -68,35 +69,36 @@ function momentsOf({ lines, balance }: AccountBook): readonly Told[] {
   const money = (plain: string) => `${currency} ${grouped(minorOfPlain(plain.replace('-', '')), currency)}`;
   const draws = lines.filter((line) => line.kind === 'click' && movesBalance(line));
   const halfway = draws[Math.floor(draws.length / 2)];
-  const late = lateFacts(lines).find((fact) => fact.kind === 'click');
-  const reversal = lines.find((line) => line.kind === 'click-reversed' && movesBalance(line));
+  const late = lateFacts(lines).find((fact) => fact.kind === 'click' && fact !== halfway);
+  const turning = late ?? lines.find((line) => line.kind === 'click-reversed' && movesBalance(line));
   const lapse = lines.find((line) => line.kind === 'credit-expired');
-  const turning = reversal ?? late ?? draws.at(-1);
-  return [
-    { asOf: plusMs(credit.appliedAt, -DAY_MS), what: beforeCredit(credit) },
-    {
-      asOf: credit.appliedAt,
-      what: `the run applies ${money(credit.applied.amount)} for ${grouped(minorOf(credit.granted), credit.granted.currency)} ${credit.granted.currency}`,
+  const told = [
+    { asOf: plusMs(credit.appliedAt, -DAY_MS), what: dayBefore(credit) },
+    { asOf: credit.appliedAt, what: applying(credit) },
+    halfway && {
+      asOf: halfway.effectiveAt,
+      what: `midway through its clicks: this one draws ${money(halfway.amount)}`,
     },
-    ...(halfway
-      ? [{ asOf: halfway.effectiveAt, what: `click ${halfway.clickId}, half way: it draws ${money(halfway.amount)}` }]
-      : []),
-    ...(turning ? [{ asOf: turning.effectiveAt, what: factText(turning, money) }] : []),
-    {
-      asOf: credit.expiresAt,
-      what: lapse ? `the credit ends, ${money(lapse.amount)} unused` : 'the credit ends, used up',
-    },
-  ].sort((a, b) => (a.asOf < b.asOf ? -1 : 1));
+    turning && { asOf: turning.effectiveAt, what: turningText(turning, money) },
+    { asOf: credit.expiresAt, what: `the credit ends${lapse ? `, ${money(lapse.amount)} unused` : ', used up'}` },
+  ];
+  return told.filter((moment) => moment !== undefined).sort((a, b) => (a.asOf < b.asOf ? -1 : 1));
 }
 
-const beforeCredit = ({ product, qualifiedAt }: CreditItem): string =>
+const dayBefore = ({ product, qualifiedAt }: CreditItem): string =>
   `the day before; qualified for ${product} on ${qualifiedAt?.slice(0, 10)}`;
 
-function factText(line: StatementLine, money: (plain: string) => string): string {
-  return line.kind === 'click-reversed'
-    ? `click ${line.clickId} was invalid: ${money(line.amount)} go back on the credit`
-    : `click ${line.clickId} draws ${money(line.amount)}`;
+function applying({ granted, applied }: CreditItem): string {
+  const [given, received] = [granted, applied].map(
+    (money) => `${money.currency} ${grouped(minorOf(money), money.currency)}`,
+  );
+  return given === received ? `the run applies ${given}` : `the run applies ${given}, which is ${received}`;
 }
+
+const turningText = (line: StatementLine, money: (plain: string) => string): string =>
+  line.kind === 'click'
+    ? `a click that was reported late draws ${money(line.amount)} (position ${line.position})`
+    : `a click was invalid: ${money(line.amount)} go back on the credit`;
 
 /** One balance at one moment, as believed at two: what was recorded in between explains the difference. */
 export interface Disagreement {
