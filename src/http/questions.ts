@@ -130,6 +130,16 @@ export async function answered<Q extends MomentQuery>(
   return { ...answer, asOf: moment.asOf, knownAt: knownAt?.asked ?? null, position: String(moment.known) };
 }
 
+/** Performs a run and adds to its answer the instant it was asked at; of a run all is known, so `knownAt` is null. */
+export async function performed(
+  queries: Queries,
+  run: () => Promise<object | Refusal>,
+  asked?: Instant,
+): Promise<object> {
+  const { asOf } = await queries.moment(asked === undefined ? {} : { asOf: asked });
+  return { asOf, knownAt: null, ...orThrow(await run()) };
+}
+
 /** Waits until the position asked for is included. Throws a problem when it lies above what is to be known. */
 export async function momentOf(queries: Queries, query: MomentQuery): Promise<Moment> {
   const { asOf, knownAt, minPosition } = query;

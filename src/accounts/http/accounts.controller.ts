@@ -2,8 +2,8 @@ import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/com
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { AdvertiserId, InstantField, MarketplaceCode, PromotionId } from '../../http/fields.js';
 import { Answers, Refuses } from '../../http/openapi.js';
-import { orThrow, ProblemError } from '../../http/problem.js';
-import { answered, Checked, MomentQuery, Nothing, PageQuery } from '../../http/questions.js';
+import { ProblemError } from '../../http/problem.js';
+import { answered, Checked, MomentQuery, Nothing, PageQuery, performed } from '../../http/questions.js';
 import { DOTLESS_IDENTIFIER, MARKETPLACE } from '../../kernel/identifiers.js';
 import type { Instant } from '../../kernel/instant.js';
 import { Queries } from '../../read-models/queries.js';
@@ -102,8 +102,8 @@ export class AccountsController {
   @ApiOperation({ summary: 'Sweeps the credits that have ended and whose grace is over.' })
   @Answers('What was swept.', examples.expiryRun)
   @Refuses('invalid-command', 'malformed-json', 'store-unavailable')
-  async expire(@Query(Checked) _: Nothing, @Body(Checked) body: ExpiryRunBody): Promise<object> {
-    return orThrow(await this.expiryRuns.perform(body.asOf));
+  expire(@Query(Checked) _: Nothing, @Body(Checked) { asOf }: ExpiryRunBody): Promise<object> {
+    return performed(this.queries, () => this.expiryRuns.perform(asOf), asOf);
   }
 }
 

@@ -84,4 +84,4 @@ export const qualification = {
   ...MOMENT,
 };
 
-export const expiryRun = { expired: 2, amounts: [{ currency: 'EUR', amount: '12.50' }], position: '42' };
+export const expiryRun = { expired: 2, amounts: [{ currency: 'EUR', amount: '12.50' }], ...MOMENT };

@@ -1,8 +1,8 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Answers, Refuses } from '../../http/openapi.js';
-import { orThrow, ProblemError } from '../../http/problem.js';
-import { answered, Checked, MomentQuery, Nothing, PageQuery } from '../../http/questions.js';
+import { ProblemError } from '../../http/problem.js';
+import { answered, Checked, MomentQuery, Nothing, PageQuery, performed } from '../../http/questions.js';
 import { DOTLESS_IDENTIFIER } from '../../kernel/identifiers.js';
 import { Queries } from '../../read-models/queries.js';
 import { Disbursements } from '../disbursements.js';
@@ -52,13 +52,13 @@ export class PromotionsController {
     'run-out-of-order',
     'store-unavailable',
   )
-  async perform(
+  perform(
     @Param('promotionId') promotionId: string,
     @Param('date') date: string,
     @Query(Checked) _query: Nothing,
     @Body(Checked) _body: Nothing,
   ): Promise<object> {
-    return orThrow(await this.disbursements.perform(possible(promotionId), date));
+    return performed(this.queries, () => this.disbursements.perform(possible(promotionId), date));
   }
 }
 
