@@ -22,10 +22,15 @@ export interface ExpiryAnswer {
 }
 
 export class Auditor {
-  private readonly entries: Entry[] = [];
+  private readonly entries: Entry[];
 
-  /** `now` is the latest instant for which runs may be asked. */
-  constructor(private readonly now: string) {}
+  /** `now` is the latest instant for which runs may be asked; `before` is what was accepted already. */
+  constructor(
+    private readonly now: string,
+    before: Log = [],
+  ) {
+    this.entries = [...before];
+  }
 
   get log(): Log {
     return this.entries;

@@ -10,23 +10,32 @@ interface Span {
 
 const localMs = (local: string): number => ms(`${local}:00Z`);
 
-export function periodOf({ period, timeZone }: PromotionTerms): Span {
-  return {
-    start: whenClockShows(localMs(period.start), timeZone),
-    end: whenClockShows(localMs(period.end), timeZone),
+/** Pure and slow, so worked out once for each document. */
+function once<Answer>(workOut: (terms: PromotionTerms) => Answer): (terms: PromotionTerms) => Answer {
+  const answers = new WeakMap<PromotionTerms, Answer>();
+  return (terms) => {
+    const answer = answers.get(terms) ?? workOut(terms);
+    answers.set(terms, answer);
+    return answer;
   };
 }
 
-export function weeksOf(terms: PromotionTerms): Span[] {
+export const periodOf = once(({ period, timeZone }): Span => ({
+  start: whenClockShows(localMs(period.start), timeZone),
+  end: whenClockShows(localMs(period.end), timeZone),
+}));
+
+/** Windows of seven days on the wall clock; the last may be cut short. */
+export const weeksOf = once((terms): Span[] => {
   const { end } = periodOf(terms);
   const boundary = (week: number) =>
     Math.min(end, whenClockShows(localMs(terms.period.start) + week * 7 * DAY, terms.timeZone));
-  const starts = Array.from({ length: 60 }, (_, week) => ({ start: boundary(week), end: boundary(week + 1) }));
-  return starts.filter((week) => week.start < end);
-}
+  const windows = Array.from({ length: 60 }, (_, week) => ({ start: boundary(week), end: boundary(week + 1) }));
+  return windows.filter((week) => week.start < end);
+});
 
 /** The first Tuesday of each month of the terms, `2022-10-04` with its instant. */
-export function runsOf({ disbursement, timeZone }: PromotionTerms): { date: string; runAt: number }[] {
+export const runsOf = once(({ disbursement, timeZone }): { date: string; runAt: number }[] => {
   const first = localMs(`${disbursement.firstMonth}-01T00:00`);
   const days = Array.from({ length: 2000 }, (_, day) => new Date(first + day * DAY));
   return days
@@ -34,7 +43,7 @@ export function runsOf({ disbursement, timeZone }: PromotionTerms): { date: stri
     .filter((day) => day.getUTCDay() === 2 && day.getUTCDate() <= 7)
     .map((day) => day.toISOString().slice(0, 10))
     .map((date) => ({ date, runAt: whenClockShows(localMs(`${date}T${disbursement.time}`), timeZone) }));
-}
+});
 
 /** Where the dormancy window begins: some months before the start, on the wall clock. */
 export function dormantFrom(terms: PromotionTerms): number | undefined {
