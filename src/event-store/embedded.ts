@@ -86,10 +86,7 @@ export abstract class EmbeddedEventStore extends EventStore {
       const emitPage = () => {
         turn = undefined;
         const through = this.#windowAfter(position);
-        for (const event of readLog(position, through)) {
-          if (subscriber.closed) return;
-          subscriber.next(event);
-        }
+        for (const event of readLog(position, through)) subscriber.next(event);
         position = through;
         wake();
       };

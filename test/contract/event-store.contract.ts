@@ -14,9 +14,9 @@ import { parseInstant } from '../../src/kernel/instant.js';
 
 export interface ContractHarness {
   /** A store that may already hold events of others: the suite only looks at its own streams. */
-  open(): Promise<EventStore>;
+  open: () => Promise<EventStore>;
   /** Opens once more what `open` opened last and the suite has closed; left out by a store that forgets. */
-  reopen?(): Promise<EventStore>;
+  reopen?: () => Promise<EventStore>;
 }
 
 /** What every adapter of the port does alike. */

@@ -67,8 +67,8 @@ function claim(db: DatabaseSync, path: string): void {
   if (!isEmpty && pragma(db, 'application_id') !== APPLICATION_ID) {
     throw new LedgerFileError(`the file ${path} is an SQLite database but not a ledger`);
   }
-  if (!isEmpty && pragma(db, 'user_version') !== LAYOUT) {
-    const layout = pragma(db, 'user_version');
+  const layout = pragma(db, 'user_version');
+  if (!isEmpty && layout !== LAYOUT) {
     throw new LedgerFileError(`the ledger file ${path} has layout ${layout}, this version reads layout ${LAYOUT}`);
   }
   if (isEmpty) db.exec(SCHEMA);
@@ -88,7 +88,7 @@ function configure(db: DatabaseSync, path: string): void {
   }
 }
 
-const pragma = (db: DatabaseSync, name: string): unknown => db.prepare(`PRAGMA ${name}`).get()?.[name];
+const pragma = (db: DatabaseSync, name: string) => db.prepare(`PRAGMA ${name}`).get()?.[name] as string | number;
 
 const SQLITE_BUSY = 5;
 const SQLITE_NOTADB = 26;
