@@ -69,7 +69,10 @@ export abstract class EventStore {
   ): Promise<Appended | AppendConflict>;
 
   /** A stream's events; `from` is a revision (inclusive), by default the first, or the last when reading backwards. */
-  abstract read(stream: string, options?: { from?: number; direction?: 'forwards' | 'backwards' }): AsyncIterable<Recorded>;
+  abstract read(
+    stream: string,
+    options?: { from?: number; direction?: 'forwards' | 'backwards' },
+  ): AsyncIterable<Recorded>;
 
   /** The stream's events with these ids, by id, through an index: never a scan of the stream. */
   abstract find(stream: string, ids: readonly string[]): Promise<ReadonlyMap<string, Recorded>>;

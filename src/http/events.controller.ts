@@ -4,8 +4,8 @@ import { Controller, Get, Headers, Logger, type OnModuleDestroy, Query, Res } fr
 import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { firstValueFrom, fromEvent, takeUntil } from 'rxjs';
-import { EventStore, type Position, type Recorded } from '../event-store/event-store.js';
-import { Queries } from '../read-models/queries.js';
+import { EventStore, type Position } from '../event-store/event-store.js';
+import { eventView, Queries } from '../read-models/queries.js';
 import { Answers, EVENT_EXAMPLE, Refuses } from './openapi.js';
 import { orThrow, ProblemError } from './problem.js';
 import { Checked, KnownQuery, Limit, momentOf, parsePosition, PositionField } from './questions.js';
@@ -114,15 +114,3 @@ function resumeFrom(lastEventId: string | undefined): Position | undefined {
   const errors = [{ path: '/Last-Event-ID', message: 'must be a position: a decimal' }];
   throw new ProblemError('invalid-command', 'The header Last-Event-ID has a fault.', errors);
 }
-
-/** An event of the log as answers show it. */
-export const eventView = ({ position, stream, revision, id, type, data, metadata, recordedAt }: Recorded): object => ({
-  position: String(position),
-  stream,
-  revision,
-  id,
-  type,
-  data,
-  metadata,
-  recordedAt,
-});

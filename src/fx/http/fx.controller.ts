@@ -32,7 +32,7 @@ export class FxController {
   @Refuses('invalid-command', 'precision', 'unknown-promotion', 'no-fx-rate', 'stale-fx-rate', 'not-caught-up')
   convert(@Query(Checked) query: ConvertQuery): Promise<object> {
     return answered(this.queries, query, (moment, { amount, from, ...own }) =>
-      this.queries.convert(moment, { ...own, from, amount: { amount, currency: from } }),
+      this.queries.convert(moment, { ...own, amount: { amount, currency: from } }),
     );
   }
 }

@@ -1,0 +1,70 @@
+import type { FactHandler, Handled } from '../commands/facts.js';
+import { CommandHandling, type Outcome } from '../commands/handling.js';
+import type { EventStore } from '../event-store/event-store.js';
+import type { RateBooks } from '../fx/fx.js';
+import { convert } from '../fx/domain/conversion.js';
+import type { Decider } from '../kernel/decider.js';
+import { accountStream } from '../kernel/identifiers.js';
+import type { Instant } from '../kernel/instant.js';
+import type { Promotions } from '../promotions/promotions.js';
+import type { AccountCommand, AccountState, ManualGrant } from './domain/account.js';
+import type { AccountEvent } from './domain/events.js';
+
+type RunCredit = Extract<AccountCommand, { type: 'ApplyRunCredit' }>;
+
+/** The accounts: takes their facts, applies the credits of runs, sweeps what has ended. */
+export class Accounts implements FactHandler {
+  readonly facts = new Map([
+    ['AccountOpened', {}],
+    ['AccountStandingChanged', { optional: ['reason'] }],
+    ['PaymentMethodChanged', {}],
+    ['ClickSpent', {}],
+    ['ClickReversed', {}],
+    ['CreditRevoked', {}],
+    ['CreditApplied', { asksOthers: true }],
+  ]);
+  private readonly handling: CommandHandling<AccountState, AccountCommand, AccountEvent>;
+
+  constructor(
+    store: EventStore,
+    private readonly decider: Decider<AccountState, AccountCommand, AccountEvent>,
+    private readonly promotions: Promotions,
+    private readonly rates: RateBooks,
+  ) {
+    this.handling = new CommandHandling(store, decider);
+  }
+
+  async handle(type: string, data: object, said: object): Promise<Handled> {
+    const { advertiserId, marketplace } = data as { advertiserId: string; marketplace: string };
+    const stream = accountStream(advertiserId, marketplace);
+    const command =
+      type === 'CreditApplied' ? await this.grant(data as ManualGrant) : ({ type, data } as unknown as AccountCommand);
+    // What names a fact is part of what clients say of it.
+    const id = this.decider.idOf({ type, data } as unknown as AccountEvent);
+    return { stream, id, outcome: await this.handling.execute({ stream, command, id, said }) };
+  }
+
+  /** Applies a credit that a run decided on; whether it was applied before is told by its derived id. */
+  applyRunCredit(command: RunCredit): Promise<Outcome<AccountEvent>> {
+    const { creditId, advertiserId, marketplace } = command.data;
+    const stream = accountStream(advertiserId, marketplace);
+    return this.handling.execute({ stream, command, id: `CreditApplied:${creditId}`, said: { creditId } });
+  }
+
+  /** Ends every credit of the account whose grace is over at `asOf`. */
+  sweep(data: { advertiserId: string; marketplace: string }, asOf: Instant): Promise<Outcome<AccountEvent>> {
+    const stream = accountStream(data.advertiserId, data.marketplace);
+    return this.handling.execute({ stream, command: { type: 'SweepCredits', data, asOf }, id: null, said: {} });
+  }
+
+  private async grant(data: ManualGrant): Promise<AccountCommand> {
+    const terms = await this.promotions.termsOf(data.promotionId);
+    const book = await this.rates.now();
+    return {
+      type: 'CreditApplied',
+      data,
+      terms,
+      convert: (grant, currency, at) => convert(book, grant, currency, at, terms!.fx.maxAge),
+    };
+  }
+}

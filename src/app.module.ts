@@ -1,0 +1,133 @@
+import { type DynamicModule, Inject, Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { Accounts } from './accounts/accounts.js';
+import { accountDecider, type AccountCommand, type AccountState } from './accounts/domain/account.js';
+import type { AccountEvent } from './accounts/domain/events.js';
+import { ExpiryRuns } from './accounts/expiry.js';
+import { Campaigns } from './campaigns/campaigns.js';
+import { CommandGateway } from './commands/gateway.js';
+import { EventStore } from './event-store/event-store.js';
+import { MemoryEventStore } from './event-store/memory/memory-event-store.js';
+import { SqliteEventStore } from './event-store/sqlite/sqlite-event-store.js';
+import { Fx, RateBooks } from './fx/fx.js';
+import { CONTROLLERS } from './http/controllers.js';
+import { Readiness } from './http/health.controller.js';
+import type { Decider } from './kernel/decider.js';
+import { Disbursements } from './promotions/disbursements.js';
+import { Promotions } from './promotions/promotions.js';
+import { ReadModelDatabase } from './read-models/database.js';
+import { Queries } from './read-models/queries.js';
+import { ReadModels } from './read-models/read-models.js';
+import { Scheduler } from './scheduler.js';
+import type { Settings } from './settings.js';
+
+/** What a test may put in the place of the real thing. */
+export interface Overrides {
+  readonly accountDecider?: Decider<AccountState, AccountCommand, AccountEvent>;
+}
+
+/** The whole service on one store. Everything is constructed here; the classes know nothing of Nest. */
+@Module({})
+export class AppModule implements OnApplicationShutdown {
+  constructor(
+    @Inject(EventStore) private readonly store: EventStore,
+    @Inject(ReadModels) private readonly readModels: ReadModels,
+    @Inject(Scheduler) private readonly scheduler: Scheduler,
+  ) {}
+
+  static forSettings(settings: Settings, overrides: Overrides = {}): DynamicModule {
+    const decider = overrides.accountDecider ?? accountDecider;
+    return {
+      module: AppModule,
+      controllers: CONTROLLERS,
+      providers: [
+        { provide: EventStore, useFactory: () => openStore(settings) },
+        {
+          provide: ReadModels,
+          useFactory: (store: EventStore) => openReadModels(store, settings),
+          inject: [EventStore],
+        },
+        provide(Queries, [EventStore, ReadModels], (store, models) => new Queries(store, models, settings.clock)),
+        provide(Promotions, [EventStore], (store) => new Promotions(store)),
+        provide(Campaigns, [EventStore], (store) => new Campaigns(store)),
+        provide(Fx, [EventStore], (store) => new Fx(store)),
+        provide(RateBooks, [ReadModels], (models) => new RateBooks(models)),
+        provide(
+          Accounts,
+          [EventStore, Promotions, RateBooks],
+          (store, promotions, rates) => new Accounts(store, decider, promotions, rates),
+        ),
+        provide(CommandGateway, [Accounts, Campaigns, Promotions, Fx], (...handlers) => new CommandGateway(handlers)),
+        provide(
+          Disbursements,
+          [EventStore, Promotions, Accounts, ReadModels],
+          (store, promotions, accounts, models) =>
+            new Disbursements(store, promotions, accounts, models, settings.clock),
+        ),
+        provide(
+          ExpiryRuns,
+          [Accounts, ReadModels],
+          (accounts, models) => new ExpiryRuns(accounts, models, settings.clock),
+        ),
+        provide(Scheduler, [Queries, Disbursements, ExpiryRuns], (queries, disbursements, expiryRuns) => {
+          const logger = new Logger('scheduler');
+          return new Scheduler(queries, disbursements, expiryRuns, (message) => logger.warn(message));
+        }),
+        provide(Readiness, [ReadModels], (models) => new ReadModelsReadiness(models)),
+      ],
+    };
+  }
+
+  /** What runs is let finish: the scheduler first, then the models, and the store when nothing needs it. */
+  async onApplicationShutdown(): Promise<void> {
+    this.scheduler.stop();
+    this.readModels.close();
+    await this.store.close();
+  }
+}
+
+type Constructed<T> = abstract new (...args: never[]) => T;
+type Instances<Tokens extends readonly Constructed<unknown>[]> = {
+  [K in keyof Tokens]: Tokens[K] extends Constructed<infer T> ? T : never;
+};
+
+/** A provider of `token`, made from the providers of `inject`. */
+const provide = <T, const Tokens extends readonly Constructed<unknown>[]>(
+  token: Constructed<T>,
+  inject: Tokens,
+  useFactory: (...args: Instances<Tokens>) => T,
+) => ({ provide: token, inject: [...inject], useFactory });
+
+const FILE = 'sqlite:';
+
+function openStore({ store }: Settings): EventStore {
+  return store.startsWith(FILE) ? SqliteEventStore.open(store.slice(FILE.length)) : new MemoryEventStore();
+}
+
+/** The read models lie beside the ledger: `ledger.db` has `ledger.db.models`. They catch up in the background. */
+async function openReadModels(store: EventStore, { store: name }: Settings): Promise<ReadModels> {
+  const db = new ReadModelDatabase(name.startsWith(FILE) ? `${name.slice(FILE.length)}.models` : ':memory:');
+  const readModels = new ReadModels(store, db);
+  await readModels.runner.start();
+  return readModels;
+}
+
+class ReadModelsReadiness extends Readiness {
+  private hasBeenCurrent = false;
+
+  constructor(private readonly readModels: ReadModels) {
+    super();
+  }
+
+  async missing(): ReturnType<Readiness['missing']> {
+    const { runner } = this.readModels;
+    if (runner.failed) return { code: 'not-caught-up', detail: 'The read models have stopped; see the log.' };
+    if (!this.hasBeenCurrent) {
+      const head = await this.readModels.head();
+      if (runner.position < head) {
+        return { code: 'not-caught-up', detail: `The read models include ${runner.position} of ${head}.` };
+      }
+      this.hasBeenCurrent = true;
+    }
+    return undefined;
+  }
+}

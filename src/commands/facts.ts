@@ -1,0 +1,23 @@
+import type { EventLike } from '../kernel/decider.js';
+import type { Fault } from '../kernel/refusal.js';
+import type { Outcome } from './handling.js';
+
+/** What became of a fact: the stream and the id it has there, and the outcome. */
+export interface Handled {
+  readonly stream: string;
+  readonly id: string;
+  readonly outcome: Outcome<EventLike>;
+}
+
+/** Each module takes its own facts; the gateway finds the module by the fact's type. */
+export interface FactHandler {
+  /**
+   * Of each type of fact it takes, which fields may be left out and whether deciding it asks other streams: such a fact
+   * waits for those sent before it, and those behind it wait for it.
+   */
+  readonly facts: ReadonlyMap<string, { readonly optional?: readonly string[]; readonly asksOthers?: boolean }>;
+  /** Faults in the raw data that its DTO does not see. */
+  check?(type: string, data: unknown): readonly Fault[];
+  /** `data` is valid and normalised; `said` is the same with every field that may be left out. */
+  handle(type: string, data: object, said: object): Promise<Handled>;
+}

@@ -1,0 +1,127 @@
+import { COMMANDS } from '../http/commands-registry.js';
+import { validateCommand } from '../http/validation.js';
+import { never } from '../kernel/decider.js';
+import type { Fault, Refusal } from '../kernel/refusal.js';
+import { refuse } from '../kernel/refusal.js';
+import type { FactHandler, Handled } from './facts.js';
+
+/** What a client is told of one command. `event` is the event's data with what was decided. */
+export interface ItemResult {
+  readonly type: string | null;
+  /** The natural key within the stream. */
+  readonly key: string | null;
+  readonly status: 'appended' | 'duplicate' | 'rejected';
+  readonly stream: string | null;
+  readonly revision: number | null;
+  readonly position: string | null;
+  readonly event?: object;
+  readonly error?: { readonly code: string; readonly detail: string; readonly errors?: readonly Fault[] };
+}
+
+interface Command {
+  readonly type: string;
+  readonly data: object;
+}
+
+/**
+ * Takes commands as they come from the wire, checks them and hands each to the module whose fact it is. Items stand alone;
+ * those of one stream take effect in the order sent. Throws StoreUnavailableError when the store is away.
+ */
+export class CommandGateway {
+  private readonly handlers: ReadonlyMap<string, FactHandler>;
+
+  constructor(handlers: readonly FactHandler[]) {
+    this.handlers = new Map(handlers.flatMap((handler) => [...handler.facts.keys()].map((type) => [type, handler])));
+  }
+
+  /** Results in the order of the commands. */
+  async submit(commands: readonly unknown[]): Promise<ItemResult[]> {
+    const results: Promise<ItemResult>[] = [];
+    for (const input of commands) {
+      const command = this.read(input);
+      if ('refused' in command) {
+        results.push(Promise.resolve(rejected(typeOf(input), null, null, command)));
+        continue;
+      }
+      const asksOthers = this.handlers.get(command.type)!.facts.get(command.type)!.asksOthers ?? false;
+      if (asksOthers) await Promise.allSettled(results);
+      const result = this.handle(command);
+      results.push(result);
+      if (asksOthers) await Promise.allSettled([result]);
+    }
+    return Promise.all(results);
+  }
+
+  private async handle({ type, data }: Command): Promise<ItemResult> {
+    const handler = this.handlers.get(type)!;
+    const absent = (handler.facts.get(type)!.optional ?? []).map((name) => [name, undefined]);
+    const handled = await handler.handle(type, data, { ...Object.fromEntries(absent), ...data });
+    return answer(type, handled);
+  }
+
+  /** The command, valid and normalised, or every fault found in it. */
+  private read(input: unknown): Command | Refusal {
+    if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+      return invalid([{ path: '', message: 'must be an object with type and data' }]);
+    }
+    const faults: Fault[] = Object.keys(input)
+      .filter((name) => name !== 'type' && name !== 'data')
+      .map((name) => ({
+        path: `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`,
+        message: 'is not a known field',
+      }));
+    const type = typeOf(input);
+    const data: unknown = Object.hasOwn(input, 'data') ? (input as { data: unknown }).data : undefined;
+    const dto = type === null ? undefined : COMMANDS.get(type);
+    if (type === null || !dto) {
+      return invalid([...faults, { path: '/type', message: 'must be a type of command that clients may send' }]);
+    }
+    const checked = validateCommand(dto, data);
+    const more = this.handlers.get(type)!.check?.(type, data) ?? [];
+    if ('value' in checked && faults.length + more.length === 0) return { type, data: checked.value };
+    const found = [...faults, ...('faults' in checked ? checked.faults : []), ...more];
+    const onlyPrecision = 'code' in checked && checked.code === 'precision' && faults.length + more.length === 0;
+    return onlyPrecision ? refuse('precision', 'An amount has more digits than its currency.', found) : invalid(found);
+  }
+}
+
+const invalid = (faults: readonly Fault[]): Refusal =>
+  refuse('invalid-command', `The command has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}.`, faults);
+
+function typeOf(input: unknown): string | null {
+  if (typeof input !== 'object' || input === null || !Object.hasOwn(input, 'type')) return null;
+  const { type } = input as { type: unknown };
+  return typeof type === 'string' ? type : null;
+}
+
+function answer(type: string, { stream, id, outcome }: Handled): ItemResult {
+  const key = id.slice(type.length + 1);
+  switch (outcome.status) {
+    case 'appended':
+    case 'duplicate': {
+      const { status, revision, position, event } = outcome;
+      return { type, key, status, stream, revision, position: position.toString(), event: event.data };
+    }
+    case 'rejected':
+      return rejected(type, key, stream, outcome.refusal);
+    case 'settled':
+      throw new Error(`${type} states a fact and must make exactly one event`);
+    default:
+      return never(outcome);
+  }
+}
+
+const rejected = (
+  type: string | null,
+  key: string | null,
+  stream: string | null,
+  { refused, detail, errors }: Refusal,
+): ItemResult => ({
+  type,
+  key,
+  status: 'rejected',
+  stream,
+  revision: null,
+  position: null,
+  error: errors ? { code: refused, detail, errors } : { code: refused, detail },
+});

@@ -1,0 +1,34 @@
+import type { FactHandler, Handled } from '../commands/facts.js';
+import { CommandHandling } from '../commands/handling.js';
+import type { EventStore } from '../event-store/event-store.js';
+import { fxStream } from '../kernel/identifiers.js';
+import type { ReadModels } from '../read-models/read-models.js';
+import type { RateBook } from './domain/conversion.js';
+import type { FxEvent, FxRateRecorded } from './domain/events.js';
+import { fxDecider } from './domain/rates.js';
+
+export class Fx implements FactHandler {
+  readonly facts = new Map([['FxRateRecorded', {}]]);
+  private readonly handling: CommandHandling<null, FxRateRecorded, FxEvent>;
+
+  constructor(store: EventStore) {
+    this.handling = new CommandHandling(store, fxDecider);
+  }
+
+  async handle(_type: string, data: object, said: object): Promise<Handled> {
+    const command: FxRateRecorded = { type: 'FxRateRecorded', data: data as FxRateRecorded['data'] };
+    const stream = fxStream(command.data.base, command.data.quote);
+    const id = fxDecider.idOf(command);
+    return { stream, id, outcome: await this.handling.execute({ stream, command, id, said }) };
+  }
+}
+
+/** The rates as they are recorded, for those who must decide by them. */
+export class RateBooks {
+  constructor(private readonly readModels: ReadModels) {}
+
+  /** All that is recorded when it is asked. */
+  async now(): Promise<RateBook> {
+    return this.readModels.rates.book(await this.readModels.caughtUp());
+  }
+}

@@ -1,0 +1,133 @@
+import type { StatementSync } from 'node:sqlite';
+import type { CampaignEvent, CampaignOwner } from '../campaigns/domain/events.js';
+import type { Recorded } from '../event-store/event-store.js';
+import { never } from '../kernel/decider.js';
+import { epochMs, instantOf, type Instant } from '../kernel/instant.js';
+import type { ApiChange, CampaignFacts } from '../promotions/domain/qualifying.js';
+import type { ReadModel, ReadModelDatabase } from './database.js';
+import type { Moment } from './moment.js';
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS campaigns (
+    id INTEGER PRIMARY KEY,
+    campaign_id TEXT NOT NULL UNIQUE,
+    -- Whose it is, from the position of the first fact that says so.
+    owned_from INTEGER,
+    advertiser_id TEXT,
+    marketplace TEXT,
+    product TEXT
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS campaigns_by_owner ON campaigns (advertiser_id, marketplace, product);
+  CREATE TABLE IF NOT EXISTS campaign_activity (
+    campaign INTEGER NOT NULL,
+    effective INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    active INTEGER NOT NULL,
+    PRIMARY KEY (campaign, effective, position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS campaign_changes (
+    campaign INTEGER NOT NULL,
+    effective INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    partner_id TEXT NOT NULL,
+    method TEXT NOT NULL,
+    path TEXT NOT NULL,
+    changes INTEGER NOT NULL,
+    PRIMARY KEY (campaign, effective, position)
+  ) STRICT, WITHOUT ROWID`;
+
+/** What qualifying is computed from: the facts of campaigns, in effective order. */
+export class CampaignsModel implements ReadModel {
+  private readonly statements: Record<
+    'campaign' | 'create' | 'own' | 'activity' | 'change' | 'owned' | 'activities' | 'changes' | 'usedBetween',
+    StatementSync
+  >;
+
+  constructor(db: ReadModelDatabase) {
+    db.create(SCHEMA);
+    this.statements = {
+      campaign: db.prepare('SELECT id, owned_from AS ownedFrom FROM campaigns WHERE campaign_id = ?'),
+      create: db.prepare('INSERT INTO campaigns (campaign_id) VALUES (?) RETURNING id, owned_from AS ownedFrom'),
+      own: db.prepare(
+        'UPDATE campaigns SET owned_from = ?, advertiser_id = ?, marketplace = ?, product = ? WHERE id = ?',
+      ),
+      activity: db.prepare('INSERT INTO campaign_activity (campaign, effective, position, active) VALUES (?, ?, ?, ?)'),
+      change: db.prepare(`INSERT INTO campaign_changes
+        (campaign, effective, position, partner_id, method, path, changes) VALUES (?, ?, ?, ?, ?, ?, ?)`),
+      owned: db.prepare(`SELECT id, campaign_id AS campaignId FROM campaigns
+        WHERE advertiser_id = ? AND marketplace = ? AND product = ? AND owned_from <= ? ORDER BY campaign_id`),
+      activities: db.prepare(`SELECT effective, active FROM campaign_activity
+        WHERE campaign = ? AND effective <= ? AND position <= ? ORDER BY effective, position`),
+      changes: db.prepare(`SELECT effective, partner_id AS partnerId, method, path, changes FROM campaign_changes
+        WHERE campaign = ? AND effective >= ? AND effective <= ? AND position <= ? ORDER BY effective, position`),
+      usedBetween: db.prepare(`SELECT 1 FROM campaigns c JOIN campaign_changes f ON f.campaign = c.id
+        WHERE c.advertiser_id = ? AND f.effective >= ? AND f.effective < ? AND f.effective <= ? AND f.position <= ?
+        LIMIT 1`),
+    };
+  }
+
+  apply(event: Recorded): void {
+    if (!event.stream.startsWith('campaign-')) return;
+    const fact = event as unknown as CampaignEvent;
+    const effective = epochMs(fact.data.occurredAt);
+    switch (fact.type) {
+      case 'CampaignActivated':
+        this.statements.activity.run(
+          this.campaign(fact.data.campaignId, event, fact.data),
+          effective,
+          event.position,
+          1,
+        );
+        return;
+      case 'CampaignPaused':
+      case 'CampaignEnded':
+        this.statements.activity.run(this.campaign(fact.data.campaignId, event), effective, event.position, 0);
+        return;
+      case 'ApiChangeRecorded': {
+        const { campaignId, partnerId, method, path, changes } = fact.data;
+        const campaign = this.campaign(campaignId, event, fact.data);
+        this.statements.change.run(campaign, effective, event.position, partnerId, method, path, changes);
+        return;
+      }
+      default:
+        never(fact);
+    }
+  }
+
+  forget(): void {
+    // Nothing is kept outside the tables.
+  }
+
+  /** What is known of the advertiser's campaigns of a product, changes from `since` on, effective by then. */
+  factsOf(owner: CampaignOwner, since: Instant, { asOf, known }: Moment): readonly CampaignFacts[] {
+    const until = epochMs(asOf);
+    return this.statements.owned.all(owner.advertiserId, owner.marketplace, owner.product, known).map((row) => ({
+      campaignId: String(row['campaignId']),
+      activity: this.statements.activities.all(row['id']!, until, known).map(({ effective, active }) => ({
+        at: instantOf(Number(effective)),
+        active: active === 1n,
+      })),
+      changes: this.statements.changes
+        .all(row['id']!, epochMs(since), until, known)
+        .map(
+          ({ effective, changes, ...change }) =>
+            ({ ...change, at: instantOf(Number(effective)), changes: Number(changes) }) as ApiChange,
+        ),
+    }));
+  }
+
+  /** Whether any API change of the advertiser lies in [from, to), effective by then. */
+  usedApiBetween(advertiserId: string, from: Instant, to: Instant, { asOf, known }: Moment): boolean {
+    const row = this.statements.usedBetween.get(advertiserId, epochMs(from), epochMs(to), epochMs(asOf), known);
+    return row !== undefined;
+  }
+
+  private campaign(campaignId: string, { position }: Recorded, owner?: CampaignOwner): bigint {
+    const row = this.statements.campaign.get(campaignId) ?? this.statements.create.get(campaignId)!;
+    const id = row['id'] as bigint;
+    if (owner && row['ownedFrom'] === null) {
+      this.statements.own.run(position, owner.advertiserId, owner.marketplace, owner.product, id);
+    }
+    return id;
+  }
+}

@@ -1,0 +1,106 @@
+import type { StatementSync } from 'node:sqlite';
+import { disbursements, type Disbursements } from '../../projections/disbursements.js';
+import type { Position, Recorded } from '../event-store/event-store.js';
+import { epochMs, instantOf, type Instant } from '../kernel/instant.js';
+import type { EnrollmentEvent, PromotionEvent } from '../promotions/domain/events.js';
+import type { ReadModel, ReadModelDatabase } from './database.js';
+import type { Moment } from './moment.js';
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS promotion_events (
+    promotion_id TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    data TEXT NOT NULL,
+    PRIMARY KEY (promotion_id, position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS invitations (
+    promotion_id TEXT NOT NULL,
+    advertiser_id TEXT NOT NULL,
+    partner_id TEXT NOT NULL,
+    effective INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (promotion_id, advertiser_id)
+  ) STRICT, WITHOUT ROWID`;
+
+const CHUNK = 500;
+const STATES = 64;
+
+/** A promotion has few events, so what it was at a position is folded from them, and the last answers are kept. */
+export class PromotionsModel implements ReadModel {
+  private readonly states = new Map<string, Disbursements>();
+  private readonly statements: Record<
+    'add' | 'invite' | 'last' | 'events' | 'ids' | 'invitation' | 'invited',
+    StatementSync
+  >;
+
+  constructor(db: ReadModelDatabase) {
+    db.create(SCHEMA);
+    this.statements = {
+      add: db.prepare('INSERT INTO promotion_events (promotion_id, position, type, data) VALUES (?, ?, ?, ?)'),
+      invite: db.prepare(`INSERT INTO invitations
+        (promotion_id, advertiser_id, partner_id, effective, position) VALUES (?, ?, ?, ?, ?)`),
+      last: db.prepare('SELECT max(position) AS last FROM promotion_events WHERE promotion_id = ? AND position <= ?'),
+      events: db.prepare(`SELECT type, data FROM promotion_events
+        WHERE promotion_id = ? AND position <= ? ORDER BY position`),
+      ids: db.prepare(`SELECT DISTINCT promotion_id AS id FROM promotion_events
+        WHERE promotion_id > ? AND position <= ? ORDER BY promotion_id LIMIT ?`),
+      invitation: db.prepare(`SELECT partner_id AS partnerId, effective FROM invitations
+        WHERE promotion_id = ? AND advertiser_id = ? AND effective <= ? AND position <= ?`),
+      invited: db.prepare(`SELECT advertiser_id AS id FROM invitations
+        WHERE promotion_id = ? AND advertiser_id > ? AND effective <= ? AND position <= ?
+        ORDER BY advertiser_id LIMIT ${CHUNK}`),
+    };
+  }
+
+  apply(event: Recorded): void {
+    if (event.stream.startsWith('promotion-')) {
+      const { promotionId } = (event as unknown as PromotionEvent).data;
+      this.statements.add.run(promotionId, event.position, event.type, JSON.stringify(event.data));
+    } else if (event.stream.startsWith('enrollment-')) {
+      const { promotionId, advertiserId, partnerId, occurredAt } = (event as unknown as EnrollmentEvent).data;
+      this.statements.invite.run(promotionId, advertiserId, partnerId, epochMs(occurredAt), event.position);
+    }
+  }
+
+  forget(): void {
+    this.states.clear();
+  }
+
+  /** The promotion as known at a position; undefined when it was not published. */
+  stateOf(promotionId: string, known: Position): Disbursements | undefined {
+    const last = this.statements.last.get(promotionId, known)?.['last'];
+    if (typeof last !== 'bigint') return undefined;
+    const key = `${promotionId} ${last}`;
+    const kept = this.states.get(key);
+    if (kept) return kept;
+    const state = this.statements.events
+      .all(promotionId, last)
+      .map(({ type, data }) => ({ type, data: JSON.parse(String(data)) as unknown }) as PromotionEvent)
+      .reduce((folded, event) => disbursements.evolve(folded, event), disbursements.initial());
+    if (this.states.size >= STATES) this.states.delete(this.states.keys().next().value!);
+    this.states.set(key, state);
+    return state;
+  }
+
+  /** Ids of the promotions known at a position, behind `after`. */
+  idsAfter(after: string, known: Position, limit: number): string[] {
+    return this.statements.ids.all(after, known, limit).map(({ id }) => String(id));
+  }
+
+  /** The invitation in effect by then. */
+  invitation(promotionId: string, advertiserId: string, { asOf, known }: Moment) {
+    const row = this.statements.invitation.get(promotionId, advertiserId, epochMs(asOf), known);
+    return row ? { partnerId: String(row['partnerId']), at: instantOf(Number(row['effective'])) as Instant } : null;
+  }
+
+  /** Advertisers whose invitation is in effect by then, in order; read in chunks, safe while others write. */
+  *invited(promotionId: string, { asOf, known }: Moment): Generator<string> {
+    for (let last = ''; ;) {
+      const ids = this.statements.invited.all(promotionId, last, epochMs(asOf), known).map(({ id }) => String(id));
+      yield* ids;
+      if (ids.length < CHUNK) return;
+      last = ids.at(-1)!;
+    }
+  }
+}

@@ -1,0 +1,212 @@
+import { convert as convertMoney, DEFAULT_MAX_AGE, type Conversion } from '../fx/domain/conversion.js';
+import type { EventStore, Position, Recorded } from '../event-store/event-store.js';
+import type { Instant } from '../kernel/instant.js';
+import type { Money } from '../kernel/money.js';
+import { isRefusal, refuse, type Refusal } from '../kernel/refusal.js';
+import type { Deferral } from '../promotions/domain/events.js';
+import { qualificationOf, type GivenCredit, type Qualification } from '../promotions/domain/qualification.js';
+import type { AccountKey } from './accounts-queries.js';
+import { badCursor, cursorAfter, openCursor, type Page, type Paging } from './cursors.js';
+import type { Moment } from './moment.js';
+import type { ReadModels } from './read-models.js';
+import type { Period } from './statement.js';
+
+/** What a question may say of its moment. */
+export interface MomentAsked {
+  readonly asOf?: Instant;
+  readonly knownAt?: { readonly instant: Instant } | { readonly position: Position };
+  readonly minPosition?: Position;
+}
+
+export interface RunListed {
+  readonly date: string;
+  readonly runAt: Instant;
+  readonly state: 'planned' | 'due' | 'completed';
+  readonly applied: number;
+  readonly deferred: number;
+  readonly credits: readonly string[];
+  readonly deferrals: readonly Deferral[];
+}
+
+/** Every question, answered from the read models alone: an answer's own fields, or why there is none. */
+export class Queries {
+  constructor(
+    private readonly store: EventStore,
+    private readonly readModels: ReadModels,
+    private readonly clock: () => Instant,
+  ) {}
+
+  /**
+   * Settles the moment that a question is of, and waits until the read models include all it asks for. An answer as known
+   * at a moment in the past never changes, so with `knownAt` it waits for all that is recorded when it is asked. Throws
+   * NotCaughtUpError.
+   */
+  async moment({ asOf, knownAt, minPosition }: MomentAsked): Promise<Moment> {
+    if (minPosition !== undefined) await this.readModels.reached(minPosition);
+    const included = knownAt ? await this.readModels.caughtUp() : this.readModels.runner.position;
+    return { asOf: asOf ?? this.clock(), known: this.knownBy(knownAt, included) };
+  }
+
+  private knownBy(knownAt: MomentAsked['knownAt'], included: Position): Position {
+    if (!knownAt) return included;
+    const asked = 'position' in knownAt ? knownAt.position : this.readModels.times.lastKnownAt(knownAt.instant);
+    return asked === null || asked > included ? included : asked;
+  }
+
+  accounts(moment: Moment, { limit, cursor, ...filter }: Partial<AccountKey> & Paging) {
+    return this.readModels.accounts.accounts(moment, filter, paging(limit, cursor));
+  }
+
+  balance(moment: Moment, advertiserId: string, marketplace: string) {
+    return this.readModels.accounts.balance(moment, advertiserId, marketplace);
+  }
+
+  statement(moment: Moment, advertiserId: string, marketplace: string, { limit, cursor, ...period }: Period & Paging) {
+    return this.readModels.statements.statement(moment, advertiserId, marketplace, period, paging(limit, cursor));
+  }
+
+  click(moment: Moment, advertiserId: string, marketplace: string, clickId: string) {
+    return this.readModels.clicks.click(moment, advertiserId, marketplace, clickId);
+  }
+
+  /** One item for every product of the terms; any advertiser and marketplace is answered. */
+  qualification(
+    moment: Moment,
+    advertiserId: string,
+    marketplace: string,
+    promotionId: string,
+  ): { readonly items: readonly Qualification[] } | Refusal {
+    const { readModels } = this;
+    const facts = readModels.advertiserFacts(promotionId, advertiserId, marketplace, moment);
+    if (!facts) return unknownPromotion(promotionId);
+    const completed = this.completedRuns(moment, promotionId);
+    const credits = readModels.accounts
+      .creditsOf(advertiserId, marketplace, moment.known)
+      .filter(({ data }) => data.promotionId === promotionId && data.appliedAt <= moment.asOf);
+    const items = facts.terms.products.map((product) => {
+      const credit = credits.find(({ data }) => data.product === product);
+      const given: GivenCredit | null = credit
+        ? {
+            status: givenStatus(credit, moment.asOf),
+            qualifiedAt: credit.data.qualifiedAt,
+            campaignId: credit.data.campaignId,
+          }
+        : null;
+      const campaigns = readModels.campaignFacts(facts, product, moment);
+      return qualificationOf(facts, product, campaigns, given, completed, moment.asOf);
+    });
+    return { items };
+  }
+
+  promotions(moment: Moment, { limit, cursor }: Paging): Page<object> | Refusal {
+    const opened = openCursor('promotions', moment, cursor);
+    if (isRefusal(opened)) return opened;
+    const [after = '', ...rest] = opened.place ?? [];
+    if (rest.length > 0) return badCursor();
+    const ids = this.readModels.promotions.idsAfter(after, opened.moment.known, limit + 1);
+    const items = ids.slice(0, limit).map((id) => this.promotion(opened.moment, id));
+    const next = ids.length > limit ? cursorAfter('promotions', opened.moment, [ids[limit - 1]!]) : null;
+    return { items, next, moment: opened.moment };
+  }
+
+  /** Every promotion known, in order. */
+  promotionIds({ known }: Moment): readonly string[] {
+    return this.readModels.promotions.idsAfter('', known, -1);
+  }
+
+  promotion({ asOf, known }: Moment, promotionId: string): object {
+    const promotion = this.readModels.promotions.stateOf(promotionId, known);
+    if (!promotion?.calendar) return unknownPromotion(promotionId);
+    const { revision, terms, calendar, terminated } = promotion;
+    const ended = terminated && terminated.at <= asOf ? terminated : null;
+    const phase = asOf < calendar.start ? 'scheduled' : asOf < calendar.end ? 'running' : 'ended';
+    return { promotionId, revision, state: ended ? 'terminated' : phase, terminated: ended, terms, calendar };
+  }
+
+  disbursements(moment: Moment, promotionId: string): { readonly items: readonly RunListed[] } | Refusal {
+    const promotion = this.readModels.promotions.stateOf(promotionId, moment.known);
+    if (!promotion?.calendar) return unknownPromotion(promotionId);
+    const completed = new Map(this.completedRuns(moment, promotionId).map((run) => [run.date, run]));
+    const items = promotion.calendar.runs.map(({ date, runAt }): RunListed => {
+      const run = completed.get(date);
+      if (!run) {
+        const state = runAt <= moment.asOf ? 'due' : 'planned';
+        return { date, runAt, state, applied: 0, deferred: 0, credits: [], deferrals: [] };
+      }
+      const { applied, deferred, credits, deferrals } = run;
+      return { date, runAt: run.runAt, state: 'completed', applied, deferred, credits, deferrals };
+    });
+    return { items };
+  }
+
+  convert(
+    { asOf, known }: Moment,
+    { to, amount, promotionId }: { readonly to: string; readonly amount: Money; readonly promotionId?: string },
+  ): object {
+    let maxAge = DEFAULT_MAX_AGE;
+    if (promotionId !== undefined) {
+      const terms = this.readModels.promotions.stateOf(promotionId, known)?.terms;
+      if (!terms) return unknownPromotion(promotionId);
+      ({ maxAge } = terms.fx);
+    }
+    const converted: Conversion | Refusal = convertMoney(this.readModels.rates.book(known), amount, to, asOf, maxAge);
+    return isRefusal(converted) ? converted : { amount: converted.money.amount, rates: converted.fx?.rates ?? [] };
+  }
+
+  /** The log as it is stored, up to what is known. */
+  async events({ after = 0n, limit, known }: { after?: Position; limit: number; known: Position }) {
+    const items: Recorded[] = [];
+    if (after < known) {
+      for await (const event of this.store.readAll({ after })) {
+        if (event.position > known) break;
+        items.push(event);
+        if (items.length > limit) break;
+      }
+    }
+    const page = items.slice(0, limit).map(eventView);
+    return { items: page, next: items.length > limit ? page.at(-1)!.position : null };
+  }
+
+  /** Runs of which the completion is known, and which had fallen due by then. */
+  private completedRuns({ asOf, known }: Moment, promotionId: string) {
+    const completed = this.readModels.promotions.stateOf(promotionId, known)?.completed ?? [];
+    return completed.filter(({ runAt }) => runAt <= asOf);
+  }
+}
+
+const unknownPromotion = (promotionId: string): Refusal =>
+  refuse('unknown-promotion', `no promotion ${promotionId} is published`);
+
+const paging = (limit: number, cursor: string | undefined): Paging =>
+  cursor === undefined ? { limit } : { limit, cursor };
+
+function givenStatus(
+  credit: { readonly revokedAt: Instant | null; readonly data: { readonly expiresAt: Instant } },
+  asOf: Instant,
+): GivenCredit['status'] {
+  if (credit.revokedAt !== null && credit.revokedAt <= asOf) return 'revoked';
+  return credit.data.expiresAt <= asOf ? 'expired' : 'applied';
+}
+
+export type EventView = Omit<Recorded, 'position'> & { readonly position: string };
+
+/** An event of the log as answers show it. */
+export const eventView = ({
+  position,
+  stream,
+  revision,
+  id,
+  type,
+  data,
+  metadata,
+  recordedAt,
+}: Recorded): EventView => ({
+  position: String(position),
+  stream,
+  revision,
+  id,
+  type,
+  data,
+  metadata,
+  recordedAt,
+});

@@ -1,0 +1,104 @@
+import type { EventStore, Position } from '../event-store/event-store.js';
+import type { Instant } from '../kernel/instant.js';
+import type { CampaignFacts } from '../promotions/domain/qualifying.js';
+import type { AdvertiserFacts } from '../promotions/domain/qualification.js';
+import { AccountQueries } from './accounts-queries.js';
+import { AccountsModel } from './accounts-model.js';
+import { AccountsReader } from './accounts-reader.js';
+import { CampaignsModel } from './campaigns-model.js';
+import { ClickExplanations } from './click-explanation.js';
+import type { ReadModelDatabase } from './database.js';
+import { LogTimes } from './log-times.js';
+import type { Moment } from './moment.js';
+import { PromotionsModel } from './promotions-model.js';
+import { RatesModel } from './rates-model.js';
+import { ReadModelRunner } from './runner.js';
+import { Statements } from './statement.js';
+
+/** How long an answer waits for the read models, in ms. */
+const PATIENCE_MS = 5000;
+
+/** The read models did not include a position in time; asking again is safe. */
+export class NotCaughtUpError extends Error {
+  override readonly name = 'NotCaughtUpError';
+}
+
+/** All read models and what keeps them up. They can be thrown away at any time; the log is the truth. */
+export class ReadModels {
+  readonly accounts: AccountQueries;
+  readonly statements: Statements;
+  readonly clicks: ClickExplanations;
+  readonly campaigns: CampaignsModel;
+  readonly promotions: PromotionsModel;
+  readonly rates: RatesModel;
+  readonly times: LogTimes;
+  readonly runner: ReadModelRunner;
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly db: ReadModelDatabase,
+  ) {
+    const accounts = new AccountsModel(db);
+    this.campaigns = new CampaignsModel(db);
+    this.promotions = new PromotionsModel(db);
+    this.rates = new RatesModel(db);
+    this.times = new LogTimes(db);
+    const reader = new AccountsReader(db, accounts);
+    this.accounts = new AccountQueries(db, reader);
+    this.statements = new Statements(db, reader);
+    this.clicks = new ClickExplanations(store, reader);
+    const models = [this.times, accounts, this.campaigns, this.promotions, this.rates];
+    this.runner = new ReadModelRunner(store, db, models);
+  }
+
+  /** Waits until all that is recorded now is included; its position. Throws NotCaughtUpError. */
+  async caughtUp(): Promise<Position> {
+    const head = await this.head();
+    await this.reached(head);
+    return head;
+  }
+
+  /** The log's last position, whether it is included yet or not. */
+  head(): Promise<Position> {
+    return this.store.head();
+  }
+
+  /** Waits until a position is included. Throws NotCaughtUpError. */
+  async reached(position: Position): Promise<void> {
+    if (await this.runner.reached(position, PATIENCE_MS)) return;
+    throw new NotCaughtUpError(
+      `The answer does not include position ${position} yet; it includes ${this.runner.position}.`,
+    );
+  }
+
+  /** What a promotion's rules ask of an advertiser in a marketplace; undefined when the promotion is not known. */
+  advertiserFacts(
+    promotionId: string,
+    advertiserId: string,
+    marketplace: string,
+    moment: Moment,
+  ): AdvertiserFacts | undefined {
+    const { terms, calendar, terminated } = this.promotions.stateOf(promotionId, moment.known) ?? {};
+    if (!terms || !calendar) return undefined;
+    const { dormantFrom, start } = calendar;
+    return {
+      terms,
+      calendar,
+      advertiserId,
+      marketplace,
+      terminatedAt: terminated && terminated.at <= moment.asOf ? (terminated.at as Instant) : null,
+      invitation: this.promotions.invitation(promotionId, advertiserId, moment),
+      priorApiUse: dormantFrom !== null && this.campaigns.usedApiBetween(advertiserId, dormantFrom, start, moment),
+    };
+  }
+
+  /** The facts of the advertiser's campaigns of a product that the promotion looks at. */
+  campaignFacts(facts: AdvertiserFacts, product: string, moment: Moment): readonly CampaignFacts[] {
+    return this.campaigns.factsOf({ ...facts, product }, facts.calendar.start, moment);
+  }
+
+  close(): void {
+    this.runner.stop();
+    this.db.close();
+  }
+}
