@@ -122,7 +122,7 @@ export type Answer = object & { readonly moment?: Moment };
 export async function answered<Q extends MomentQuery>(
   queries: Queries,
   query: Q,
-  ask: (moment: Moment, own: Omit<Q, keyof MomentQuery>) => Promise<Answer | Refusal>,
+  ask: (moment: Moment, own: Omit<Q, keyof MomentQuery>) => Answer | Refusal | Promise<Answer | Refusal>,
 ): Promise<object> {
   const { asOf: _asOf, knownAt, minPosition: _minPosition, ...own } = query;
   const asked = await momentOf(queries, query);

@@ -8,6 +8,7 @@ import { parseInstant, type Instant } from '../../src/kernel/instant.js';
 import { isRefusal } from '../../src/kernel/refusal.js';
 import { Disbursements } from '../../src/promotions/disbursements.js';
 import { Queries } from '../../src/read-models/queries.js';
+import { ReadModels } from '../../src/read-models/read-models.js';
 import { loadSettings } from '../../src/settings.js';
 import type { Command } from '../support/auditor/facts.js';
 import { NOW } from './world.js';
@@ -51,6 +52,8 @@ export class InProcessLedger implements LedgerUnderTest {
 
   async balance(advertiserId: string, marketplace: string, asOf: string, position?: string): Promise<object> {
     const queries = this.app.get(Queries);
+    // Without a position it may answer of less than was just recorded.
+    await this.app.get(ReadModels).caughtUp();
     const knownAt = position === undefined ? {} : { knownAt: { position: BigInt(position) } };
     const moment = await queries.moment({ asOf: instant(asOf), ...knownAt });
     return coded(await queries.balance(moment, advertiserId, marketplace));

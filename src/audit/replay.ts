@@ -1,0 +1,145 @@
+import { creditBalances, availableAt, remainingAt, type CreditBalances } from '../../projections/credit-balances.js';
+import { currencyConversions, type CurrencyConversions } from '../../projections/currency-conversions.js';
+import { disbursements, type Disbursements } from '../../projections/disbursements.js';
+import { qualifyingWeeks, type QualifyingWeeks } from '../../projections/qualifying-weeks.js';
+import type { AccountEvent } from '../accounts/domain/events.js';
+import type { CampaignEvent } from '../campaigns/domain/events.js';
+import type { EventStore, Position, Recorded } from '../event-store/event-store.js';
+import type { FxEvent } from '../fx/domain/events.js';
+import { never } from '../kernel/decider.js';
+import { formatMinor } from '../kernel/money.js';
+import type { Instant } from '../kernel/instant.js';
+import { byCodeUnit } from '../kernel/identifiers.js';
+import type { EnrollmentEvent, PromotionEvent } from '../promotions/domain/events.js';
+import type { Moment } from '../read-models/moment.js';
+
+/** The ledger at a moment, folded from the log by the projections and by nothing else. Keys are stream names. */
+export interface Replayed {
+  readonly accounts: ReadonlyMap<string, ReplayedAccount>;
+  readonly campaigns: ReadonlyMap<string, QualifyingWeeks>;
+  readonly promotions: ReadonlyMap<string, Disbursements>;
+  readonly rates: ReadonlyMap<string, CurrencyConversions>;
+  readonly invitations: readonly EnrollmentEvent['data'][];
+  readonly events: number;
+}
+
+export interface ReplayedAccount extends CreditBalances {
+  readonly advertiserId: string;
+  readonly marketplace: string;
+}
+
+/** Folds the events recorded up to `known` and effective up to `asOf`, one after the other, in the order of the log. */
+export async function replay(store: EventStore, { asOf, known }: Moment, onEvent?: () => void): Promise<Replayed> {
+  const fold = new Fold(asOf);
+  for await (const event of store.readAll()) {
+    if (event.position > known) break;
+    fold.take(event);
+    onEvent?.();
+  }
+  return fold;
+}
+
+class Fold implements Replayed {
+  readonly accounts = new Map<string, ReplayedAccount>();
+  readonly campaigns = new Map<string, QualifyingWeeks>();
+  readonly promotions = new Map<string, Disbursements>();
+  readonly rates = new Map<string, CurrencyConversions>();
+  readonly invitations: EnrollmentEvent['data'][] = [];
+  events = 0;
+
+  constructor(private readonly asOf: Instant) {}
+
+  take({ stream, type, data }: Recorded): void {
+    this.events += 1;
+    const event = { type, data };
+    const category = stream.slice(0, stream.indexOf('-'));
+    if (category === creditBalances.category) this.takeAccount(stream, event as AccountEvent);
+    else if (category === qualifyingWeeks.category) this.takeCampaign(stream, event as CampaignEvent);
+    else if (category === disbursements.category) this.takePromotion(stream, event as PromotionEvent);
+    else if (category === currencyConversions.category) this.takeRate(stream, event as FxEvent);
+    else this.takeInvitation(event as EnrollmentEvent);
+  }
+
+  private takeAccount(stream: string, event: AccountEvent): void {
+    const { advertiserId, marketplace } = event.data;
+    const before = this.accounts.get(stream) ?? creditBalances.initial();
+    // An account is known from its opening on, whenever that takes effect.
+    if (event.type !== 'AccountOpened' && effectiveAt(event) > this.asOf) return;
+    this.accounts.set(stream, { ...creditBalances.evolve(before, event), advertiserId, marketplace });
+  }
+
+  private takeCampaign(stream: string, event: CampaignEvent): void {
+    if (event.data.occurredAt > this.asOf) return;
+    this.campaigns.set(stream, qualifyingWeeks.evolve(this.campaigns.get(stream) ?? qualifyingWeeks.initial(), event));
+  }
+
+  private takePromotion(stream: string, event: PromotionEvent): void {
+    if ('runAt' in event.data && event.data.runAt > this.asOf) return;
+    if (event.type === 'PromotionTerminated' && event.data.occurredAt > this.asOf) return;
+    this.promotions.set(stream, disbursements.evolve(this.promotions.get(stream) ?? disbursements.initial(), event));
+  }
+
+  private takeRate(stream: string, event: FxEvent): void {
+    if (event.data.effectiveAt > this.asOf) return;
+    this.rates.set(stream, currencyConversions.evolve(this.rates.get(stream) ?? currencyConversions.initial(), event));
+  }
+
+  private takeInvitation({ data }: EnrollmentEvent): void {
+    if (data.occurredAt <= this.asOf) this.invitations.push(data);
+  }
+}
+
+function effectiveAt(event: AccountEvent): Instant {
+  switch (event.type) {
+    case 'AccountOpened':
+    case 'AccountStandingChanged':
+    case 'PaymentMethodChanged':
+    case 'ClickSpent':
+    case 'ClickReversed':
+    case 'CreditRevoked':
+      return event.data.occurredAt;
+    case 'CreditApplied':
+      return event.data.appliedAt;
+    case 'CreditExpired':
+      return event.data.expiredAt;
+    default:
+      return never(event);
+  }
+}
+
+/** What a balance must say, in the words of the balance. */
+export function balanceOf(account: ReplayedAccount, asOf: Instant) {
+  const { currency, billed } = account;
+  return {
+    currency,
+    billed,
+    available: formatMinor(availableAt(account, asOf), currency),
+    credits: Object.entries(account.credits)
+      .sort(([a, first], [b, second]) => byCodeUnit(first.appliedAt, second.appliedAt) || byCodeUnit(a, b))
+      .map(([creditId, credit]) => ({
+        creditId,
+        remaining: formatMinor(remainingAt(credit, asOf), currency),
+        drawn: credit.drawn,
+      })),
+  };
+}
+
+/** Positions and instants at which a check looks: the log's end and quarters, and instants spread over its facts. */
+export async function checkpoints(store: EventStore, head: Position): Promise<readonly Moment[]> {
+  const instants: Instant[] = [];
+  for await (const { data } of store.readAll()) {
+    const { occurredAt, appliedAt } = data as { occurredAt?: Instant; appliedAt?: Instant };
+    const at = occurredAt ?? appliedAt;
+    if (at) instants.push(at);
+  }
+  instants.sort();
+  const at = (part: number) => instants[Math.floor((instants.length - 1) * part)]!;
+  if (instants.length === 0) return [];
+  return [
+    { asOf: at(1), known: head },
+    { asOf: at(0.75), known: head },
+    { asOf: at(0.75), known: (head * 3n) / 4n },
+    { asOf: at(0.5), known: head },
+    { asOf: at(1), known: head / 2n },
+  ];
+}
