@@ -1,5 +1,6 @@
 import type { AccountEvent, CreditPart } from '../src/accounts/domain/events.js';
 import { never } from '../src/kernel/decider.js';
+import type { Instant } from '../src/kernel/instant.js';
 import { formatMinor, minorOf } from '../src/kernel/money.js';
 
 /**
@@ -15,8 +16,12 @@ export interface CreditBalances {
 }
 
 export interface CreditBalance {
-  readonly appliedAt: string;
-  readonly expiresAt: string;
+  readonly promotionId: string;
+  readonly product: string;
+  readonly qualifiedAt: Instant | null;
+  readonly campaignId: string | null;
+  readonly appliedAt: Instant;
+  readonly expiresAt: Instant;
   readonly applied: string;
   /** What it holds, were it not for its end. */
   readonly held: string;
@@ -37,15 +42,9 @@ export const creditBalances = {
       case 'PaymentMethodChanged':
         return state;
       case 'CreditApplied': {
-        const { creditId, appliedAt, expiresAt, applied } = event.data;
-        const credit = {
-          appliedAt,
-          expiresAt,
-          applied: applied.amount,
-          held: applied.amount,
-          drawn: zero(state),
-          revoked: false,
-        };
+        const { creditId, promotionId, product, qualifiedAt, campaignId, appliedAt, expiresAt, applied } = event.data;
+        const given = { promotionId, product, qualifiedAt, campaignId, appliedAt, expiresAt };
+        const credit = { ...given, applied: applied.amount, held: applied.amount, drawn: zero(state), revoked: false };
         return { ...state, credits: { ...state.credits, [creditId]: credit } };
       }
       case 'ClickSpent':

@@ -1,0 +1,151 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { EventStore } from '../event-store/event-store.js';
+import type { Instant } from '../kernel/instant.js';
+import { isRefusal } from '../kernel/refusal.js';
+import type { CampaignFacts } from '../promotions/domain/qualifying.js';
+import { qualificationOf, type AdvertiserFacts } from '../promotions/domain/qualification.js';
+import type { Disbursements } from '../../projections/disbursements.js';
+import type { Balance } from '../read-models/accounts-queries.js';
+import type { Moment } from '../read-models/moment.js';
+import type { Queries } from '../read-models/queries.js';
+import { balanceOf, checkpoints, replay, type Replayed, type ReplayedAccount } from './replay.js';
+
+export interface Difference {
+  readonly what: string;
+  readonly moment: Moment;
+  /** As JSON. */
+  readonly replayed: string;
+  readonly answered: string;
+}
+
+export interface ReplayCheck {
+  readonly moments: readonly Moment[];
+  readonly events: number;
+  /** Answers compared. */
+  readonly compared: number;
+  readonly differences: readonly Difference[];
+}
+
+/** What tells how far a long check is. */
+export interface CheckProgress {
+  start(what: string, total: number): void;
+  advance(count: number): void;
+  stop(): void;
+}
+
+/**
+ * Folds the log from its first event for each of several moments on both time axes, and compares every account's balance
+ * and qualifications and every promotion's runs with what the read models answer. The read models must have caught up.
+ */
+export async function checkReplay(store: EventStore, queries: Queries, progress?: CheckProgress): Promise<ReplayCheck> {
+  const head = await store.head();
+  const moments = await checkpoints(store, head);
+  const check = new Check(queries);
+  let events = 0;
+  progress?.start(
+    'replaying',
+    moments.reduce((sum, { known }) => sum + Number(known), 0),
+  );
+  for (const moment of moments) {
+    const replayed = await replay(store, moment, () => progress?.advance(1));
+    events = Math.max(events, replayed.events);
+    check.compare(replayed, moment);
+  }
+  progress?.stop();
+  return { moments, events, compared: check.compared, differences: check.differences };
+}
+
+class Check {
+  compared = 0;
+  readonly differences: Difference[] = [];
+
+  constructor(private readonly queries: Queries) {}
+
+  compare(replayed: Replayed, moment: Moment): void {
+    const qualifications = new Qualifications(replayed, moment.asOf);
+    for (const account of replayed.accounts.values()) {
+      const { advertiserId, marketplace } = account;
+      const name = `${advertiserId} in ${marketplace}`;
+      const balance = this.queries.balance(moment, advertiserId, marketplace);
+      this.equal(`the balance of ${name}`, balanceOf(account, moment.asOf), answeredBalance(balance), moment);
+      for (const promotion of replayed.promotions.values()) {
+        const answer = this.queries.qualification(moment, advertiserId, marketplace, promotion.promotionId);
+        const items = qualifications.of(promotion, account);
+        this.equal(`the qualification of ${name}`, items, isRefusal(answer) ? answer : answer.items, moment);
+      }
+    }
+    for (const { promotionId, completed } of replayed.promotions.values()) {
+      const answer = this.queries.disbursements(moment, promotionId);
+      const runs = isRefusal(answer) ? [] : answer.items.filter(({ state }) => state === 'completed');
+      const told = runs.map(({ state: _, ...run }) => ({ promotionId, ...run }));
+      this.equal(`the runs of ${promotionId}`, completed, told, moment);
+    }
+  }
+
+  private equal(what: string, replayed: unknown, answered: unknown, moment: Moment): void {
+    this.compared += 1;
+    if (isDeepStrictEqual(replayed, answered)) return;
+    this.differences.push({ what, moment, replayed: JSON.stringify(replayed), answered: JSON.stringify(answered) });
+  }
+}
+
+/** The fields of a balance that the fold knows. */
+function answeredBalance(balance: Balance | object): unknown {
+  if (!('credits' in balance)) return balance;
+  const { currency, billed, available, credits } = balance;
+  const told = credits.map(({ creditId, remaining, drawn }) => ({ creditId, remaining, drawn }));
+  return { currency, billed, available, credits: told };
+}
+
+/** Qualifications from nothing but the folds. */
+class Qualifications {
+  private readonly campaigns = new Map<string, CampaignFacts[]>();
+  private readonly byAdvertiser = new Map<string, CampaignFacts[]>();
+
+  constructor(
+    private readonly replayed: Replayed,
+    private readonly asOf: Instant,
+  ) {
+    for (const campaign of replayed.campaigns.values()) {
+      const { owner } = campaign;
+      if (!owner) continue;
+      push(this.campaigns, `${owner.advertiserId} ${owner.marketplace} ${owner.product}`, campaign);
+      push(this.byAdvertiser, owner.advertiserId, campaign);
+    }
+  }
+
+  of(promotion: Disbursements, account: ReplayedAccount) {
+    const { terms, calendar, terminated, promotionId, completed } = promotion;
+    if (!terms || !calendar) return [];
+    const { advertiserId, marketplace } = account;
+    const invitation = this.replayed.invitations.find(
+      (invited) => invited.promotionId === promotionId && invited.advertiserId === advertiserId,
+    );
+    const facts: AdvertiserFacts = {
+      terms,
+      calendar,
+      advertiserId,
+      marketplace,
+      terminatedAt: (terminated?.at as Instant | undefined) ?? null,
+      invitation: invitation ? { partnerId: invitation.partnerId, at: invitation.occurredAt } : null,
+      priorApiUse: (this.byAdvertiser.get(advertiserId) ?? []).some(({ changes }) =>
+        changes.some(({ at }) => calendar.dormantFrom !== null && at >= calendar.dormantFrom && at < calendar.start),
+      ),
+    };
+    return terms.products.map((product) => {
+      const campaigns = this.campaigns.get(`${advertiserId} ${marketplace} ${product}`) ?? [];
+      const credit = Object.values(account.credits).find(
+        (own) => own.promotionId === promotionId && own.product === product,
+      );
+      const status = credit?.revoked ? 'revoked' : credit && credit.expiresAt <= this.asOf ? 'expired' : 'applied';
+      const given = credit ? ({ ...credit, status } as const) : null;
+      return qualificationOf(facts, product, campaigns, given, completed, this.asOf);
+    });
+  }
+}
+
+function push<T>(lists: Map<string, T[]>, key: string, item: T): void {
+  const list = lists.get(key);
+  if (list) list.push(item);
+  else lists.set(key, [item]);
+}
