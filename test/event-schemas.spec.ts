@@ -11,6 +11,7 @@ import { EventStore } from '../src/event-store/event-store.js';
 import { parseInstant } from '../src/kernel/instant.js';
 import { Disbursements } from '../src/promotions/disbursements.js';
 import { loadSettings } from '../src/settings.js';
+import { fixturesOf, PROJECTIONS } from './projections/folds.js';
 import type { Command } from './support/client.js';
 import * as history from './support/history.js';
 
@@ -144,6 +145,12 @@ function spoiled(value: unknown, path = ''): readonly Spoiled[] {
 describe('the contracts in docs/events', () => {
   it('are what the types say (npm run schemas)', () => {
     expect(Object.fromEntries(committed)).toEqual(Object.fromEntries(eventSchemas()));
+  });
+
+  it("allow the events of the projections' fixtures", () => {
+    const fixtures = Object.keys(PROJECTIONS).flatMap(fixturesOf);
+    const events = fixtures.flatMap(({ events }) => events);
+    expect(events.flatMap(({ type, data }) => faultsIn({ type, data, contract: `${type}.v1` }))).toEqual([]);
   });
 
   describe('and the events of a history', () => {
