@@ -9,7 +9,7 @@ const LATEST = Temporal.Instant.from('9999-12-31T23:59:59.999Z');
 export const isTimeZone = (name: string): boolean => {
   try {
     // An offset such as +01:00 is a zone to Temporal, but it has no prevailing time.
-    return !/^[^A-Za-z]/.test(name) && new Temporal.ZonedDateTime(0n, name).timeZoneId.length > 0;
+    return /^[A-Z]/i.test(name) && new Temporal.ZonedDateTime(0n, name).timeZoneId.length > 0;
   } catch {
     return false;
   }

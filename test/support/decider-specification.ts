@@ -22,27 +22,26 @@ export interface Given<Command, Event extends EventLike> {
  * Specifications of a decider that read given, when, then: `given(applied).when(click).then(spent)`. Recorded facts are
  * looked up among the given events, and only by the ids the command declares: the shell that runs deciders knows no others.
  */
-export const specificationOf = <State, Command, Event extends EventLike>(decider: Decider<State, Command, Event>) => ({
-  given(...events: readonly Event[]): Given<Command, Event> {
-    return {
-      and: (...more) => this.given(...events, ...more),
-      when: (command) => {
-        const state = events.reduce((folded, event) => decider.evolve(folded, event), decider.initial);
-        return outcome(decider.decide(command, state, recordedAmong(decider, command, events)));
-      },
-    };
-  },
-});
+export function specificationOf<State, Command, Event extends EventLike>(decider: Decider<State, Command, Event>) {
+  const given = (...events: readonly Event[]): Given<Command, Event> => ({
+    and: (...more) => given(...events, ...more),
+    when: (command) => {
+      const state = events.reduce((folded, event) => decider.evolve(folded, event), decider.initial);
+      return outcome(decider.decide(command, state, recordedAmong(decider, command, events)));
+    },
+  });
+  return { given };
+}
 
 function recordedAmong<State, Command, Event extends EventLike>(
-  { idOf, refersTo }: Decider<State, Command, Event>,
+  decider: Decider<State, Command, Event>,
   command: Command,
   events: readonly Event[],
 ) {
-  const declared = refersTo?.(command) ?? [];
+  const declared = decider.refersTo?.(command) ?? [];
   return (id: string): Event | undefined => {
     if (!declared.includes(id)) throw new Error(`${id} is looked up, but refersTo does not declare it`);
-    return events.find((event) => idOf(event) === id);
+    return events.find((event) => decider.idOf(event) === id);
   };
 }
 
