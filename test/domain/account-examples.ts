@@ -1,4 +1,5 @@
-import { accountDecider, type AccountCommand } from '../../src/accounts/domain/account.js';
+import { accountDecider } from '../../src/accounts/domain/account.js';
+import type { AccountCommand } from '../../src/accounts/domain/decide.js';
 import type { AccountEvent, CreditApplied, CreditPart } from '../../src/accounts/domain/events.js';
 import type { FxRate } from '../../src/fx/domain/events.js';
 import type { Money } from '../../src/kernel/money.js';

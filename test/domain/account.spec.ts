@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { accountDecider, type AccountCommand } from '../../src/accounts/domain/account.js';
+import { accountDecider } from '../../src/accounts/domain/account.js';
+import type { AccountCommand } from '../../src/accounts/domain/decide.js';
 import type { AccountEvent } from '../../src/accounts/domain/events.js';
 import { plusMs } from '../../src/kernel/instant.js';
 import {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { AccountCommand } from '../../src/accounts/domain/account.js';
+import type { AccountCommand } from '../../src/accounts/domain/decide.js';
 import type { CreditApplied } from '../../src/accounts/domain/events.js';
 import { refuse } from '../../src/kernel/refusal.js';
 import {

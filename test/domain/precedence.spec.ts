@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { AccountCommand } from '../../src/accounts/domain/account.js';
+import type { AccountCommand } from '../../src/accounts/domain/decide.js';
 import type { AccountEvent } from '../../src/accounts/domain/events.js';
 import { REFUSAL_CODES, type RefusalCode } from '../../src/kernel/refusal.js';
 import {
