@@ -1,6 +1,7 @@
 import { type DynamicModule, Inject, Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { Accounts } from './accounts/accounts.js';
-import { accountDecider, type AccountCommand, type AccountState } from './accounts/domain/account.js';
+import { accountDecider, type AccountState } from './accounts/domain/account.js';
+import type { AccountCommand } from './accounts/domain/decide.js';
 import type { AccountEvent } from './accounts/domain/events.js';
 import { ExpiryRuns } from './accounts/expiry.js';
 import { Campaigns } from './campaigns/campaigns.js';

@@ -40,7 +40,7 @@ program
   .option('--json', 'for machines')
   .action((file: string, { json }: Output) =>
     withLedger(async (app) => {
-      if (!existsSync(file)) throw new InvalidArgumentError(`there is no file ${file}`);
+      if (!existsSync(file)) throw new RefusedError(`there is no file ${file}`);
       const progress = progressOn(process.stderr);
       const report = (line: object) => void process.stderr.write(`${JSON.stringify(line)}\n`);
       progress.start('importing', 0);

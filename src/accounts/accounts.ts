@@ -7,7 +7,8 @@ import type { Decider } from '../kernel/decider.js';
 import { accountStream } from '../kernel/identifiers.js';
 import type { Instant } from '../kernel/instant.js';
 import type { Promotions } from '../promotions/promotions.js';
-import type { AccountCommand, AccountState, ManualGrant } from './domain/account.js';
+import type { AccountState } from './domain/account.js';
+import type { AccountCommand, ManualGrant } from './domain/decide.js';
 import type { AccountEvent } from './domain/events.js';
 
 type RunCredit = Extract<AccountCommand, { type: 'ApplyRunCredit' }>;

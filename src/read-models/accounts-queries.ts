@@ -1,7 +1,7 @@
 import type { StatementSync } from 'node:sqlite';
 import type { CreditApplied } from '../accounts/domain/events.js';
 import type { Position } from '../event-store/event-store.js';
-import { DAY_MS, epochMs, type Instant, plusMs } from '../kernel/instant.js';
+import { epochMs, type Instant, plusMs } from '../kernel/instant.js';
 import { formatMinor, type Money, moneyOf } from '../kernel/money.js';
 import { isRefusal, type Refusal } from '../kernel/refusal.js';
 import type { AccountRow, AccountsReader, CreditRow, Standing } from './accounts-reader.js';
@@ -11,7 +11,6 @@ import type { Moment } from './moment.js';
 
 /** So many rows are read at a time by what walks over all accounts: no statement stays open while others write. */
 const CHUNK = 500;
-const SERVICE_LEVEL_MS = 30 * DAY_MS;
 
 export type CreditStatus = 'active' | 'exhausted' | 'expired' | 'revoked';
 
@@ -41,7 +40,7 @@ export interface CreditBalance extends Pick<
   readonly status: CreditStatus;
   readonly remaining: string;
   readonly drawn: string;
-  /** Null for a credit that nobody qualified for. */
+  /** Whether it was applied as soon after qualifying as the terms promise; null for a manual grant. */
   readonly withinSla: boolean | null;
 }
 
@@ -73,6 +72,8 @@ export class AccountQueries {
   constructor(
     private readonly db: ReadModelDatabase,
     private readonly reader: AccountsReader,
+    /** How long after qualifying a credit of the promotion is due, in ms, by the terms known at a position. */
+    private readonly serviceLevelMs: (promotionId: string, known: Position) => number,
   ) {
     this.statements = {
       all: db.prepare(`SELECT advertiser_id AS advertiserId, marketplace FROM accounts
@@ -97,7 +98,8 @@ export class AccountQueries {
       const ended = endOf(credit, moment.asOf);
       const remaining = ended ? 0n : held;
       available += remaining;
-      return creditBalance(credit, ended ?? (held === 0n ? 'exhausted' : 'active'), remaining, drawn, currency);
+      const status = ended ?? (held === 0n ? 'exhausted' : 'active');
+      return creditBalance(credit, status, remaining, drawn, currency, this.withinSla(credit));
     });
     const billed = formatMinor(this.reader.billed(account.id, asOfMs, moment.known), currency);
     return { advertiserId, marketplace, currency, available: formatMinor(available, currency), billed, credits };
@@ -171,6 +173,12 @@ export class AccountQueries {
     }
   }
 
+  /** By the terms as they were when the credit was given; null for a credit that nobody qualified for. */
+  private withinSla({ data, position }: CreditRow): boolean | null {
+    const { qualifiedAt, appliedAt, promotionId } = data;
+    return qualifiedAt && appliedAt <= plusMs(qualifiedAt, this.serviceLevelMs(promotionId, position));
+  }
+
   private listing(filter: Partial<AccountKey>): StatementSync {
     const filters = [
       filter.advertiserId === undefined ? '' : 'AND advertiser_id = :advertiserId',
@@ -211,6 +219,7 @@ function creditBalance(
   remaining: bigint,
   drawn: bigint,
   currency: string,
+  withinSla: boolean | null,
 ): CreditBalance {
   const { creditId, promotionId, product, granted, applied, qualifiedAt, appliedAt, expiresAt, fx, origin } = data;
   return {
@@ -225,7 +234,7 @@ function creditBalance(
     qualifiedAt,
     appliedAt,
     expiresAt,
-    withinSla: qualifiedAt === null ? null : appliedAt <= plusMs(qualifiedAt, SERVICE_LEVEL_MS),
+    withinSla,
     fx,
     origin,
   };

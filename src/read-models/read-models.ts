@@ -1,4 +1,5 @@
 import type { EventStore, Position } from '../event-store/event-store.js';
+import { daysMs } from '../kernel/calendar.js';
 import type { Instant } from '../kernel/instant.js';
 import type { CampaignFacts } from '../promotions/domain/qualifying.js';
 import type { AdvertiserFacts } from '../promotions/domain/qualification.js';
@@ -44,7 +45,11 @@ export class ReadModels {
     this.rates = new RatesModel(db);
     this.times = new LogTimes(db);
     const reader = new AccountsReader(db, accounts);
-    this.accounts = new AccountQueries(db, reader);
+    this.accounts = new AccountQueries(db, reader, (promotionId, known) => {
+      const terms = this.promotions.stateOf(promotionId, known)?.terms;
+      if (!terms) throw new Error(`a credit of promotion ${promotionId}, which is not known at ${known}`);
+      return daysMs(terms.disbursement.within);
+    });
     this.statements = new Statements(db, reader);
     this.clicks = new ClickExplanations(store, reader);
     const models = [this.times, accounts, this.campaigns, this.promotions, this.rates];

@@ -1,5 +1,6 @@
 /** Bugs to plant in the account's decider, to show that the model test would notice them. */
-import type { AccountCommand, AccountState } from '../../src/accounts/domain/account.js';
+import type { AccountState } from '../../src/accounts/domain/account.js';
+import type { AccountCommand } from '../../src/accounts/domain/decide.js';
 import type { AccountEvent, CreditApplied, CreditPart } from '../../src/accounts/domain/events.js';
 import type { Decider } from '../../src/kernel/decider.js';
 import { plusMs } from '../../src/kernel/instant.js';

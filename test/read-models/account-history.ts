@@ -1,8 +1,9 @@
-import { type AccountCommand, accountDecider } from '../../src/accounts/domain/account.js';
+import { accountDecider } from '../../src/accounts/domain/account.js';
+import type { AccountCommand } from '../../src/accounts/domain/decide.js';
 import type { AccountEvent } from '../../src/accounts/domain/events.js';
 import type { EventStore, Position, Recorded } from '../../src/event-store/event-store.js';
 import { accountStream } from '../../src/kernel/identifiers.js';
-import { instantOf, type Instant, parseInstant } from '../../src/kernel/instant.js';
+import { DAY_MS, instantOf, type Instant, parseInstant } from '../../src/kernel/instant.js';
 import { moneyOf } from '../../src/kernel/money.js';
 import { isRefusal } from '../../src/kernel/refusal.js';
 import { AccountsModel } from '../../src/read-models/accounts-model.js';
@@ -43,7 +44,7 @@ export class AccountHistory {
 
   constructor(openedAt: Instant) {
     const reader = new AccountsReader(this.db, this.model);
-    this.queries = new AccountQueries(this.db, reader);
+    this.queries = new AccountQueries(this.db, reader, () => 30 * DAY_MS);
     this.statements = new Statements(this.db, reader);
     this.clicks = new ClickExplanations(this as Pick<EventStore, 'find'> as EventStore, reader);
     this.record({ type: 'AccountOpened', data: { ...ACCOUNT, currency: 'EUR', occurredAt: openedAt } });

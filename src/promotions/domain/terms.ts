@@ -1,8 +1,8 @@
 import type { Money } from '../../kernel/money.js';
 
 /**
- * A promotion's terms: a document, not code. Version 1 of the language expresses row A of the promotions (weekly changes
- * over an API, on a calendar of runs). Durations are ISO 8601 (`P28D`, `P3M`), local times are wall clock in `timeZone`.
+ * A promotion's terms: a document, not code. Version 1 of the language expresses promotions that ask for
+ * weekly changes over an API and are given on a calendar of runs. Durations are ISO 8601 (`P28D`, `P3M`), local times are wall clock in `timeZone`.
  */
 export interface PromotionTerms {
   readonly version: 1;

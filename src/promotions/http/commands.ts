@@ -20,7 +20,7 @@ const TermsDocument = () =>
     docs: {
       type: 'object',
       additionalProperties: true,
-      description: 'The promotion as a document; the language of terms is described in the README.',
+      description: 'The promotion as a document; the language of terms is described in docs/promotion-terms.md.',
       example: { version: 1, name: 'Click credit 2022', timeZone: 'America/Los_Angeles' },
     },
     rules: [
