@@ -9,9 +9,11 @@ import { CommandGateway } from './commands/gateway.js';
 import { EventStore } from './event-store/event-store.js';
 import { MemoryEventStore } from './event-store/memory/memory-event-store.js';
 import { SqliteEventStore } from './event-store/sqlite/sqlite-event-store.js';
-import { Fx, RateBooks } from './fx/fx.js';
+import { Fx } from './fx/fx.js';
+import { COMMANDS } from './http/commands-registry.js';
 import { CONTROLLERS } from './http/controllers.js';
 import { Readiness } from './http/health.controller.js';
+import { validateCommand } from './http/validation.js';
 import type { Decider } from './kernel/decider.js';
 import { Disbursements } from './promotions/disbursements.js';
 import { Promotions } from './promotions/promotions.js';
@@ -51,13 +53,17 @@ export class AppModule implements OnApplicationShutdown {
         provide(Promotions, [EventStore], (store) => new Promotions(store)),
         provide(Campaigns, [EventStore], (store) => new Campaigns(store)),
         provide(Fx, [EventStore], (store) => new Fx(store)),
-        provide(RateBooks, [ReadModels], (models) => new RateBooks(models)),
-        provide(
-          Accounts,
-          [EventStore, Promotions, RateBooks],
-          (store, promotions, rates) => new Accounts(store, decider, promotions, rates),
-        ),
-        provide(CommandGateway, [Accounts, Campaigns, Promotions, Fx], (...handlers) => new CommandGateway(handlers)),
+        provide(Accounts, [EventStore, Promotions, ReadModels], (store, promotions, models) => {
+          const termsOf = (promotionId: string) => promotions.termsOf(promotionId);
+          const ratesNow = async () => models.rates.book(await models.caughtUp());
+          return new Accounts(store, decider, termsOf, ratesNow);
+        }),
+        provide(CommandGateway, [Accounts, Campaigns, Promotions, Fx], (...handlers) => {
+          return new CommandGateway(handlers, (type, data) => {
+            const dto = COMMANDS.get(type);
+            return dto && validateCommand(dto, data);
+          });
+        }),
         provide(
           Disbursements,
           [EventStore, Promotions, Accounts, ReadModels],
@@ -80,7 +86,7 @@ export class AppModule implements OnApplicationShutdown {
 
   /** What runs is let finish: the scheduler first, then the models, and the store when nothing needs it. */
   async onApplicationShutdown(): Promise<void> {
-    this.scheduler.stop();
+    await this.scheduler.stop();
     this.readModels.close();
     await this.store.close();
   }
@@ -108,27 +114,21 @@ function openStore({ store }: Settings): EventStore {
 async function openReadModels(store: EventStore, { store: name }: Settings): Promise<ReadModels> {
   const db = new ReadModelDatabase(name.startsWith(FILE) ? `${name.slice(FILE.length)}.models` : ':memory:');
   const readModels = new ReadModels(store, db);
-  await readModels.runner.start();
+  await readModels.start();
   return readModels;
 }
 
 class ReadModelsReadiness extends Readiness {
-  private hasBeenCurrent = false;
-
   constructor(private readonly readModels: ReadModels) {
     super();
   }
 
   async missing(): ReturnType<Readiness['missing']> {
-    const { runner } = this.readModels;
-    if (runner.failed) return { code: 'not-caught-up', detail: 'The read models have stopped; see the log.' };
-    if (!this.hasBeenCurrent) {
-      const head = await this.readModels.head();
-      if (runner.position < head) {
-        return { code: 'not-caught-up', detail: `The read models include ${runner.position} of ${head}.` };
-      }
-      this.hasBeenCurrent = true;
+    try {
+      await this.readModels.ready();
+      return undefined;
+    } catch (error) {
+      return { code: 'not-caught-up', detail: (error as Error).message };
     }
-    return undefined;
   }
 }

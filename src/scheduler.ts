@@ -1,4 +1,4 @@
-import { catchError, defer, EMPTY, from, repeat, type Subscription } from 'rxjs';
+import { concatMap, timer, type Subscription } from 'rxjs';
 import type { ExpiryRuns } from './accounts/expiry.js';
 import { isRefusal } from './kernel/refusal.js';
 import type { Disbursements } from './promotions/disbursements.js';
@@ -6,9 +6,10 @@ import type { Queries, RunListed } from './read-models/queries.js';
 
 const EVERY_MS = 30_000;
 
-/** Performs what is due by itself: first each promotion's open runs in their order, then the sweep. */
+/** Performs what is due by itself: each promotion's open runs in their order, then the sweep. */
 export class Scheduler {
   private subscription: Subscription | undefined;
+  private turn: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly queries: Queries,
@@ -18,37 +19,45 @@ export class Scheduler {
   ) {}
 
   start(): void {
-    this.subscription = defer(() => from(this.performDue()))
-      .pipe(
-        // What failed, a store that is away for one, is tried again at the next turn.
-        catchError((error: unknown) => {
-          this.warn(`a scheduled run failed: ${String(error)}`);
-          return EMPTY;
-        }),
-        repeat({ delay: EVERY_MS }),
-      )
+    this.subscription = timer(0, EVERY_MS)
+      .pipe(concatMap(() => (this.turn = this.performDue())))
       .subscribe();
   }
 
-  stop(): void {
+  /** Lets the turn that is under way finish, and begins no other. */
+  async stop(): Promise<void> {
     this.subscription?.unsubscribe();
+    await this.turn;
   }
 
-  /** Everything that is due now, once. */
+  /** Everything that is due now, once. What fails is told, tried again at the next turn, and hinders nothing else. */
   async performDue(): Promise<void> {
-    const moment = await this.queries.moment({});
-    for (const promotionId of this.queries.promotionIds(moment)) {
-      const runs = this.queries.disbursements(moment, promotionId);
-      if (isRefusal(runs)) continue;
-      for (const { date } of runs.items.filter(isDue)) {
-        const answer = await this.disbursements.perform(promotionId, date);
-        if (isRefusal(answer)) {
-          this.warn(`run ${date} of ${promotionId} was refused: ${answer.detail}`);
-          break;
-        }
+    await this.attempt('looking for due runs', async () => {
+      const moment = await this.queries.moment({});
+      for (const promotionId of this.queries.promotionIds(moment)) {
+        const runs = this.queries.disbursements(moment, promotionId);
+        if (isRefusal(runs)) continue;
+        await this.attempt(`the runs of ${promotionId}`, () => this.performRuns(promotionId, runs.items.filter(isDue)));
       }
+    });
+    await this.attempt('the expiry run', async () => {
+      await this.expiryRuns.perform();
+    });
+  }
+
+  private async performRuns(promotionId: string, due: readonly RunListed[]): Promise<void> {
+    for (const { date } of due) {
+      const answer = await this.disbursements.perform(promotionId, date);
+      if (isRefusal(answer)) throw new Error(`run ${date} was refused: ${answer.detail}`);
     }
-    await this.expiryRuns.perform();
+  }
+
+  private async attempt(what: string, perform: () => Promise<void>): Promise<void> {
+    try {
+      await perform();
+    } catch (error) {
+      this.warn(`${what} failed: ${String(error)}`);
+    }
   }
 }
 

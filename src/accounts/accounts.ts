@@ -1,12 +1,11 @@
 import type { FactHandler, Handled } from '../commands/facts.js';
 import { CommandHandling, type Outcome } from '../commands/handling.js';
 import type { EventStore } from '../event-store/event-store.js';
-import type { RateBooks } from '../fx/fx.js';
-import { convert } from '../fx/domain/conversion.js';
+import { convert, type RateBook } from '../fx/domain/conversion.js';
 import type { Decider } from '../kernel/decider.js';
 import { accountStream } from '../kernel/identifiers.js';
 import type { Instant } from '../kernel/instant.js';
-import type { Promotions } from '../promotions/promotions.js';
+import type { PromotionTerms } from '../promotions/domain/terms.js';
 import type { AccountState } from './domain/account.js';
 import type { AccountCommand, ManualGrant } from './domain/decide.js';
 import type { AccountEvent } from './domain/events.js';
@@ -29,8 +28,10 @@ export class Accounts implements FactHandler {
   constructor(
     store: EventStore,
     private readonly decider: Decider<AccountState, AccountCommand, AccountEvent>,
-    private readonly promotions: Promotions,
-    private readonly rates: RateBooks,
+    /** The terms as last revised; null when there is no such promotion. */
+    private readonly termsOf: (promotionId: string) => Promise<PromotionTerms | null>,
+    /** The rates as they are recorded when it is asked. */
+    private readonly ratesNow: () => Promise<RateBook>,
   ) {
     this.handling = new CommandHandling(store, decider);
   }
@@ -47,9 +48,10 @@ export class Accounts implements FactHandler {
 
   /** Applies a credit that a run decided on; whether it was applied before is told by its derived id. */
   applyRunCredit(command: RunCredit): Promise<Outcome<AccountEvent>> {
-    const { creditId, advertiserId, marketplace } = command.data;
+    const { creditId, promotionId, advertiserId, marketplace, product } = command.data;
     const stream = accountStream(advertiserId, marketplace);
-    return this.handling.execute({ stream, command, id: `CreditApplied:${creditId}`, said: { creditId } });
+    const said = { creditId, promotionId, product, origin: 'run' };
+    return this.handling.execute({ stream, command, id: `CreditApplied:${creditId}`, said });
   }
 
   /** Ends every credit of the account whose grace is over at `asOf`. */
@@ -59,8 +61,8 @@ export class Accounts implements FactHandler {
   }
 
   private async grant(data: ManualGrant): Promise<AccountCommand> {
-    const terms = await this.promotions.termsOf(data.promotionId);
-    const book = await this.rates.now();
+    const terms = await this.termsOf(data.promotionId);
+    const book = await this.ratesNow();
     return {
       type: 'CreditApplied',
       data,

@@ -1,9 +1,6 @@
-import { COMMANDS } from '../http/commands-registry.js';
-import { validateCommand } from '../http/validation.js';
 import { never } from '../kernel/decider.js';
-import type { Fault, Refusal } from '../kernel/refusal.js';
-import { refuse } from '../kernel/refusal.js';
-import type { FactHandler, Handled } from './facts.js';
+import { pointer, refuse, type Fault, type Refusal } from '../kernel/refusal.js';
+import type { FactHandler, Handled, Validate } from './facts.js';
 
 /** What a client is told of one command. `event` is the event's data with what was decided. */
 export interface ItemResult {
@@ -30,7 +27,10 @@ interface Command {
 export class CommandGateway {
   private readonly handlers: ReadonlyMap<string, FactHandler>;
 
-  constructor(handlers: readonly FactHandler[]) {
+  constructor(
+    handlers: readonly FactHandler[],
+    private readonly validate: Validate,
+  ) {
     this.handlers = new Map(handlers.flatMap((handler) => [...handler.facts.keys()].map((type) => [type, handler])));
   }
 
@@ -49,7 +49,7 @@ export class CommandGateway {
       results.push(result);
       if (asksOthers) await Promise.allSettled([result]);
     }
-    return Promise.all(results);
+    return standingAlone(results);
   }
 
   private async handle({ type, data }: Command): Promise<ItemResult> {
@@ -67,16 +67,15 @@ export class CommandGateway {
     const faults: Fault[] = Object.keys(input)
       .filter((name) => name !== 'type' && name !== 'data')
       .map((name) => ({
-        path: `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`,
+        path: pointer(name),
         message: 'is not a known field',
       }));
     const type = typeOf(input);
     const data: unknown = Object.hasOwn(input, 'data') ? (input as { data: unknown }).data : undefined;
-    const dto = type === null ? undefined : COMMANDS.get(type);
-    if (type === null || !dto) {
+    const checked = type === null ? undefined : this.validate(type, data);
+    if (type === null || !checked) {
       return invalid([...faults, { path: '/type', message: 'must be a type of command that clients may send' }]);
     }
-    const checked = validateCommand(dto, data);
     const more = this.handlers.get(type)!.check?.(type, data) ?? [];
     if ('value' in checked && faults.length + more.length === 0) return { type, data: checked.value };
     const found = [...faults, ...('faults' in checked ? checked.faults : []), ...more];
@@ -110,6 +109,29 @@ function answer(type: string, { stream, id, outcome }: Handled): ItemResult {
       return never(outcome);
   }
 }
+
+/** What fails for one item, a store that was away for a moment, is that item's; only when all failed is it thrown. */
+async function standingAlone(results: readonly Promise<ItemResult>[]): Promise<ItemResult[]> {
+  const settled = await Promise.allSettled(results);
+  const failed = settled.find((result) => result.status === 'rejected');
+  if (failed && settled.every((result) => result.status === 'rejected')) throw failed.reason;
+  return settled.map((result) => (result.status === 'fulfilled' ? result.value : failure(result.reason)));
+}
+
+const FAILURES: ReadonlyMap<unknown, { readonly code: string; readonly detail: string }> = new Map([
+  ['StoreUnavailableError', { code: 'store-unavailable', detail: 'The store could not be written; send it again.' }],
+  ['NotCaughtUpError', { code: 'not-caught-up', detail: 'What it depends on is not up to date yet; send it again.' }],
+]);
+
+const failure = (error: unknown): ItemResult => ({
+  type: null,
+  key: null,
+  status: 'rejected',
+  stream: null,
+  revision: null,
+  position: null,
+  error: FAILURES.get((error as Error).name) ?? { code: 'internal-error', detail: 'Something went wrong here.' },
+});
 
 const rejected = (
   type: string | null,

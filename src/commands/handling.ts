@@ -26,8 +26,8 @@ export type Outcome<Event extends EventLike> =
 
 interface Waiting<Command, Event extends EventLike> {
   readonly submission: Submission<Command>;
-  resolve(outcome: Outcome<Event>): void;
-  reject(error: unknown): void;
+  readonly resolve: (outcome: Outcome<Event>) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 interface Hot<State> {
@@ -146,7 +146,7 @@ export class CommandHandling<State, Command, Event extends EventLike> {
       position: positions[place]!,
     });
 
-    for (const { submission, resolve } of batch) {
+    for (const { submission, resolve, reject } of batch) {
       const { id, command, said } = submission;
       const same = id === null ? undefined : recorded(id);
       if (id !== null && same) {
@@ -162,7 +162,14 @@ export class CommandHandling<State, Command, Event extends EventLike> {
         }
         continue;
       }
-      const decision = this.decider.decide(command, state, recorded);
+      let decision: ReturnType<typeof this.decider.decide>;
+      try {
+        decision = this.decider.decide(command, state, recorded);
+      } catch (error) {
+        // A fault of ours in one command is not its neighbours'.
+        answers.push(() => reject(error));
+        continue;
+      }
       if (isRefusal(decision)) {
         answers.push(() => resolve({ status: 'rejected', refusal: decision }));
         continue;
@@ -191,6 +198,8 @@ export class CommandHandling<State, Command, Event extends EventLike> {
       state = this.decider.evolve(state, event as unknown as Event);
       revision = event.revision;
     }
+    // A stream that does not exist is not kept: anybody may ask for any name.
+    if (revision >= 0) this.keep(stream, { state, revision });
     return { state, revision };
   }
 

@@ -2,8 +2,6 @@ import type { FactHandler, Handled } from '../commands/facts.js';
 import { CommandHandling } from '../commands/handling.js';
 import type { EventStore } from '../event-store/event-store.js';
 import { fxStream } from '../kernel/identifiers.js';
-import type { ReadModels } from '../read-models/read-models.js';
-import type { RateBook } from './domain/conversion.js';
 import type { FxEvent, FxRateRecorded } from './domain/events.js';
 import { fxDecider } from './domain/rates.js';
 
@@ -20,15 +18,5 @@ export class Fx implements FactHandler {
     const stream = fxStream(command.data.base, command.data.quote);
     const id = fxDecider.idOf(command);
     return { stream, id, outcome: await this.handling.execute({ stream, command, id, said }) };
-  }
-}
-
-/** The rates as they are recorded, for those who must decide by them. */
-export class RateBooks {
-  constructor(private readonly readModels: ReadModels) {}
-
-  /** All that is recorded when it is asked. */
-  async now(): Promise<RateBook> {
-    return this.readModels.rates.book(await this.readModels.caughtUp());
   }
 }

@@ -127,7 +127,19 @@ export async function answered<Q extends MomentQuery>(
   const { asOf: _asOf, knownAt, minPosition: _minPosition, ...own } = query;
   const asked = await momentOf(queries, query);
   const { moment = asked, ...answer } = orThrow(await ask(asked, own));
+  refuseOtherMoment(query, asked, moment);
   return { ...answer, asOf: moment.asOf, knownAt: knownAt?.asked ?? null, position: String(moment.known) };
+}
+
+/** A page is of its first page's moment: what is asked with a cursor may name that moment, but no other. */
+function refuseOtherMoment({ asOf, knownAt, minPosition }: MomentQuery, asked: Moment, paged: Moment): void {
+  const isOther =
+    (asOf !== undefined && asOf !== paged.asOf) ||
+    (knownAt !== undefined && paged.known > asked.known) ||
+    (minPosition !== undefined && minPosition > paged.known);
+  if (!isOther) return;
+  const errors = [{ path: '/cursor', message: 'is of a list that was asked for another moment' }];
+  throw new ProblemError('invalid-command', 'The query has a fault.', errors);
 }
 
 /** Performs a run and adds to its answer the instant it was asked at; of a run all is known, so `knownAt` is null. */

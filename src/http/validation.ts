@@ -1,5 +1,5 @@
 import { type ValidationError, validateSync } from 'class-validator';
-import type { Fault } from '../kernel/refusal.js';
+import { pointer, type Fault } from '../kernel/refusal.js';
 import { type DtoClass, fieldsOf, isObject, PRECISION } from './fields.js';
 
 /** Every fault found. `precision` only when each of them is an amount with too many fraction digits. */
@@ -31,9 +31,6 @@ export function validateCommand<T extends object>(dto: DtoClass<T>, data: unknow
     code: found.every((fault) => fault.rule === PRECISION) ? 'precision' : 'invalid-command',
   };
 }
-
-/** A step of a JSON pointer (RFC 6901). */
-export const pointer = (name: string): string => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 
 /**
  * The DTO with the known fields of `data`. Unknown ones are found here and not by class-validator's whitelist, which

@@ -7,6 +7,12 @@ export const CREDIT_ID = /^[A-Za-z0-9_:/.-]{1,400}$/;
 export const MARKETPLACE = /^[A-Z]{2}$/;
 export const PRODUCT = /^[A-Z][A-Z0-9_-]{0,31}$/;
 
+/** Whether an id looks like one that a run of whatever promotion derives for this account: a client's may not. */
+export const looksDerived = (creditId: string, advertiserId: string, marketplace: string): boolean => {
+  const [product, ...rest] = creditId.split(':').reverse();
+  return PRODUCT.test(product ?? '') && rest.reverse().join(':').endsWith(`:${advertiserId}:${marketplace}`);
+};
+
 /** Order by code unit, the order of every list in the ledger. */
 export const byCodeUnit = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 

@@ -32,6 +32,9 @@ export interface Fault {
   readonly message: string;
 }
 
+/** A step of a JSON pointer (RFC 6901). */
+export const pointer = (name: string): string => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+
 /** A refusal is a value, not an exception: what was asked is well understood, and the answer is no. */
 export interface Refusal {
   readonly refused: RefusalCode;

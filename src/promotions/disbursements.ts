@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Accounts } from '../accounts/accounts.js';
 import { convert } from '../fx/domain/conversion.js';
 import type { EventStore } from '../event-store/event-store.js';
@@ -92,7 +93,7 @@ export class Disbursements {
     /** Granted by this run, by account; what was granted before is known. */
     const granted = new Map<string, bigint>();
 
-    for (const candidate of this.candidates(promotionId, terms, moment)) {
+    for (const candidate of await this.candidates(promotionId, terms, moment)) {
       const { advertiserId, marketplace, product } = candidate;
       const account = `${advertiserId} ${marketplace}`;
       const decision = decideRunCredit(
@@ -135,10 +136,13 @@ export class Disbursements {
   }
 
   /** Who has qualified by the run, may be given it, and has not been, in the run's order. */
-  private candidates(promotionId: string, terms: PromotionTerms, moment: Moment): readonly Candidate[] {
+  private async candidates(promotionId: string, terms: PromotionTerms, moment: Moment): Promise<readonly Candidate[]> {
     const candidates: Candidate[] = [];
     for (const advertiserId of this.readModels.promotions.invited(promotionId, moment)) {
-      for (const marketplace of terms.marketplaces) {
+      // Everybody who was invited is looked at: others get their turn in between.
+      await nextTurn();
+      for (const marketplace of this.readModels.campaigns.marketplacesOf(advertiserId, moment)) {
+        if (!terms.marketplaces.includes(marketplace)) continue;
         candidates.push(...this.candidatesOf(promotionId, advertiserId, marketplace, moment));
       }
     }

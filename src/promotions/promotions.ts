@@ -15,6 +15,14 @@ import {
 } from './domain/promotion.js';
 import type { PromotionTerms } from './domain/terms.js';
 
+interface Revision {
+  readonly promotionId: string;
+  readonly revision?: number;
+  readonly terms: PromotionTerms;
+  readonly reason: string;
+}
+
+const ATTEMPTS = 20;
 const HAS_TERMS = new Set(['PromotionPublished', 'PromotionRevised']);
 
 /** The promotions and who is invited to them. */
@@ -56,11 +64,20 @@ export class Promotions implements FactHandler {
         outcome: await this.promotions.execute({ stream, command, id, said: { ...said, ...whole } }),
       };
     }
-    const revision = whole as { revision?: number; promotionId: string; terms: PromotionTerms; reason: string };
-    const meant = revision.revision ?? revisionMeant(await this.stateOf(promotionId), revision);
-    const command: PromotionCommand = { type, data: { ...revision, revision: meant } };
-    const id = `${type}:${meant}`;
-    return { stream, id, outcome: await this.promotions.execute({ stream, command, id, said: command.data }) };
+    return this.revise(stream, whole as Revision);
+  }
+
+  /** An unnumbered revision is the one that says the same, or the next; when another came first, the one after that. */
+  private async revise(stream: string, said: Revision): Promise<Handled> {
+    for (let attempt = 1; ; attempt += 1) {
+      const revision = said.revision ?? revisionMeant(await this.stateOf(said.promotionId), said);
+      const data = { ...said, revision };
+      const id = `PromotionRevised:${revision}`;
+      const command: PromotionCommand = { type: 'PromotionRevised', data };
+      const outcome = await this.promotions.execute({ stream, command, id, said: data });
+      const wasTaken = outcome.status === 'rejected' && outcome.refusal.refused === 'conflicting-duplicate';
+      if (!wasTaken || said.revision !== undefined || attempt === ATTEMPTS) return { stream, id, outcome };
+    }
   }
 
   /** The terms as last revised; null when there is no such promotion. */

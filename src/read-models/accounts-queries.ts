@@ -208,7 +208,8 @@ interface DueCredit extends AccountKey {
   readonly account: bigint;
 }
 
-function endOf(credit: CreditRow, asOf: Instant): 'revoked' | 'expired' | undefined {
+/** How the credit has ended by then. */
+export function endOf(credit: CreditRow, asOf: Instant): 'revoked' | 'expired' | undefined {
   if (credit.revokedAt !== null && credit.revokedAt <= asOf) return 'revoked';
   return credit.data.expiresAt <= asOf ? 'expired' : undefined;
 }

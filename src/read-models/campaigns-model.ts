@@ -39,7 +39,16 @@ const SCHEMA = `
 /** What qualifying is computed from: the facts of campaigns, in effective order. */
 export class CampaignsModel implements ReadModel {
   private readonly statements: Record<
-    'campaign' | 'create' | 'own' | 'activity' | 'change' | 'owned' | 'activities' | 'changes' | 'usedBetween',
+    | 'marketplaces'
+    | 'campaign'
+    | 'create'
+    | 'own'
+    | 'activity'
+    | 'change'
+    | 'owned'
+    | 'activities'
+    | 'changes'
+    | 'usedBetween',
     StatementSync
   >;
 
@@ -54,6 +63,8 @@ export class CampaignsModel implements ReadModel {
       activity: db.prepare('INSERT INTO campaign_activity (campaign, effective, position, active) VALUES (?, ?, ?, ?)'),
       change: db.prepare(`INSERT INTO campaign_changes
         (campaign, effective, position, partner_id, method, path, changes) VALUES (?, ?, ?, ?, ?, ?, ?)`),
+      marketplaces: db.prepare(`SELECT DISTINCT marketplace FROM campaigns
+        WHERE advertiser_id = ? AND owned_from <= ? ORDER BY marketplace`),
       owned: db.prepare(`SELECT id, campaign_id AS campaignId FROM campaigns
         WHERE advertiser_id = ? AND marketplace = ? AND product = ? AND owned_from <= ? ORDER BY campaign_id`),
       activities: db.prepare(`SELECT effective, active FROM campaign_activity
@@ -114,6 +125,11 @@ export class CampaignsModel implements ReadModel {
             ({ ...change, at: instantOf(Number(effective)), changes: Number(changes) }) as ApiChange,
         ),
     }));
+  }
+
+  /** Where the advertiser has campaigns, by what is known. */
+  marketplacesOf(advertiserId: string, { known }: Moment): string[] {
+    return this.statements.marketplaces.all(advertiserId, known).map(({ marketplace }) => String(marketplace));
   }
 
   /** Whether any API change of the advertiser lies in [from, to), effective by then. */

@@ -91,7 +91,7 @@ export class PromotionsModel implements ReadModel {
   /** The invitation in effect by then. */
   invitation(promotionId: string, advertiserId: string, { asOf, known }: Moment) {
     const row = this.statements.invitation.get(promotionId, advertiserId, epochMs(asOf), known);
-    return row ? { partnerId: String(row['partnerId']), at: instantOf(Number(row['effective'])) as Instant } : null;
+    return row ? { partnerId: String(row['partnerId']), at: instantOf(Number(row['effective'])) } : null;
   }
 
   /** Advertisers whose invitation is in effect by then, in order; read in chunks, safe while others write. */

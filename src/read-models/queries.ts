@@ -5,7 +5,7 @@ import type { Money } from '../kernel/money.js';
 import { isRefusal, refuse, type Refusal } from '../kernel/refusal.js';
 import type { Deferral } from '../promotions/domain/events.js';
 import { qualificationOf, type GivenCredit, type Qualification } from '../promotions/domain/qualification.js';
-import type { AccountKey } from './accounts-queries.js';
+import { endOf, type AccountKey } from './accounts-queries.js';
 import { badCursor, cursorAfter, openCursor, type Page, type Paging } from './cursors.js';
 import type { Moment } from './moment.js';
 import type { ReadModels } from './read-models.js';
@@ -42,8 +42,14 @@ export class Queries {
    * NotCaughtUpError.
    */
   async moment({ asOf, knownAt, minPosition }: MomentAsked): Promise<Moment> {
-    if (minPosition !== undefined) await this.readModels.reached(minPosition);
-    const included = knownAt ? await this.readModels.caughtUp() : this.readModels.runner.position;
+    let included = await this.readModels.ready();
+    if (knownAt) included = await this.readModels.caughtUp();
+    // What lies behind `knownAt` will never be included: there is nothing to wait for.
+    const isPast = this.knownBy(knownAt, included) < included;
+    if (minPosition !== undefined && minPosition > included && !isPast) {
+      await this.readModels.reached(minPosition);
+      included = this.readModels.runner.position;
+    }
     return { asOf: asOf ?? this.clock(), known: this.knownBy(knownAt, included) };
   }
 
@@ -87,7 +93,7 @@ export class Queries {
       const credit = credits.find(({ data }) => data.product === product);
       const given: GivenCredit | null = credit
         ? {
-            status: givenStatus(credit, moment.asOf),
+            status: endOf(credit, moment.asOf) ?? 'applied',
             qualifiedAt: credit.data.qualifiedAt,
             campaignId: credit.data.campaignId,
           }
@@ -114,7 +120,7 @@ export class Queries {
     return this.readModels.promotions.idsAfter('', known, -1);
   }
 
-  promotion({ asOf, known }: Moment, promotionId: string): object {
+  promotion({ asOf, known }: Moment, promotionId: string): object | Refusal {
     const promotion = this.readModels.promotions.stateOf(promotionId, known);
     if (!promotion?.calendar) return unknownPromotion(promotionId);
     const { revision, terms, calendar, terminated } = promotion;
@@ -179,14 +185,6 @@ const unknownPromotion = (promotionId: string): Refusal =>
 
 const paging = (limit: number, cursor: string | undefined): Paging =>
   cursor === undefined ? { limit } : { limit, cursor };
-
-function givenStatus(
-  credit: { readonly revokedAt: Instant | null; readonly data: { readonly expiresAt: Instant } },
-  asOf: Instant,
-): GivenCredit['status'] {
-  if (credit.revokedAt !== null && credit.revokedAt <= asOf) return 'revoked';
-  return credit.data.expiresAt <= asOf ? 'expired' : 'applied';
-}
 
 export type EventView = Omit<Recorded, 'position'> & { readonly position: string };
 

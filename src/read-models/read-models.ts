@@ -34,6 +34,7 @@ export class ReadModels {
   readonly rates: RatesModel;
   readonly times: LogTimes;
   readonly runner: ReadModelRunner;
+  private headAtStart: Position = 0n;
 
   constructor(
     private readonly store: EventStore,
@@ -68,9 +69,24 @@ export class ReadModels {
     return this.store.head();
   }
 
-  /** Waits until a position is included. Throws NotCaughtUpError. */
+  /** Begins to follow the log. */
+  async start(): Promise<void> {
+    this.headAtStart = await this.head();
+    await this.runner.start();
+  }
+
+  /** Waits until what was recorded before the start is included: half a log answers nothing. Throws NotCaughtUpError. */
+  async ready(): Promise<Position> {
+    if (this.runner.failed || this.runner.position < this.headAtStart) await this.reached(this.headAtStart);
+    return this.runner.position;
+  }
+
+  /** Waits until a position is included. Throws NotCaughtUpError, also when the read models have failed. */
   async reached(position: Position): Promise<void> {
-    if (await this.runner.reached(position, PATIENCE_MS)) return;
+    const included = await this.runner.reached(position, PATIENCE_MS).catch((error: unknown) => {
+      throw new NotCaughtUpError('The read models have stopped.', { cause: error });
+    });
+    if (included) return;
     throw new NotCaughtUpError(
       `The answer does not include position ${position} yet; it includes ${this.runner.position}.`,
     );

@@ -27,8 +27,8 @@ export interface CreditState {
 }
 
 /**
- * An account, as far as decisions go. Clicks are not in it: a reversal is told its click by `recorded`, so the state stays
- * small however many clicks there were.
+ * An account, as far as decisions go. Clicks are not in it: a reversal is told its click by `recorded`. What
+ * remains of them are the movements of credits that are neither swept nor revoked yet.
  */
 export interface AccountState {
   readonly opened: { readonly currency: string; readonly at: Instant } | null;
@@ -65,10 +65,18 @@ function evolve(state: AccountState, event: AccountEvent): AccountState {
     }
     case 'CreditRevoked': {
       const { creditId, occurredAt, clawback } = event.data;
-      return withCredit(state, creditId, (credit) => ({ ...credit, revoked: { at: occurredAt, clawback } }));
+      return withCredit(state, creditId, (credit) => ({
+        ...credit,
+        holding: nothingLeft(credit),
+        revoked: { at: occurredAt, clawback },
+      }));
     }
     case 'CreditExpired':
-      return withCredit(state, event.data.creditId, (credit) => ({ ...credit, swept: true }));
+      return withCredit(state, event.data.creditId, (credit) => ({
+        ...credit,
+        holding: nothingLeft(credit),
+        swept: true,
+      }));
     default:
       return never(event);
   }
@@ -100,6 +108,9 @@ const draw = (credit: CreditState, amount: bigint, at: Instant): CreditState => 
   drawn: credit.drawn + amount,
   lastMovedAt: credit.lastMovedAt !== null && credit.lastMovedAt > at ? credit.lastMovedAt : at,
 });
+
+/** Nothing moves in a credit that was swept or revoked, so its movements need not be remembered. */
+const nothingLeft = ({ appliedAt }: CreditState): Holding => holdingFrom(appliedAt, 0n);
 
 const withCredit = (
   state: AccountState,

@@ -204,6 +204,8 @@ function grantManually(
   }
   const early = notBefore(opened.at, data.appliedAt);
   if (early) return early;
+  const expiry = expiryOf(data.appliedAt, terms);
+  if (!expiry) return refuse('invalid-command', BEYOND_CALENDAR);
   const { currency } = terms.award.amount;
   if (data.granted.currency !== currency) {
     return refuse('currency-mismatch', `the terms are in ${currency}, the grant in ${data.granted.currency}`);
@@ -214,33 +216,32 @@ function grantManually(
   if (isRefusal(conversion)) return conversion;
   if (minorOf(conversion.money) === 0n) return refuse('precision', 'the grant converts to nothing');
   const { reason, ...grant } = data;
-  const expiry = expiryOf(data.appliedAt, terms);
-  return expiry
-    ? [
-        {
-          type: 'CreditApplied',
-          data: {
-            ...grant,
-            applied: conversion.money,
-            fx: conversion.fx,
-            qualifiedAt: null,
-            campaignId: null,
-            ...expiry,
-            appliesTo: terms.award.appliesTo,
-            origin: 'manual',
-            reason,
-          },
-        },
-      ]
-    : refuse('invalid-command', 'the credit would end after the year 9999');
+  return [
+    {
+      type: 'CreditApplied',
+      data: {
+        ...grant,
+        applied: conversion.money,
+        fx: conversion.fx,
+        qualifiedAt: null,
+        campaignId: null,
+        ...expiry,
+        appliesTo: terms.award.appliesTo,
+        origin: 'manual',
+        reason,
+      },
+    },
+  ];
 }
+
+const BEYOND_CALENDAR = 'the credit would end after the year 9999';
 
 /** The caps are checked again where the credit is recorded: whatever raced the run, they hold. */
 function applyRunCredit({ data, terms }: CommandOf<'ApplyRunCredit'>, credits: readonly CreditState[]): Decision {
   const capped = overCap(credits, data.promotionId, data.product, minorOf(data.granted), terms);
   if (capped) return capped;
   const expiry = expiryOf(data.appliedAt, terms);
-  if (!expiry) return refuse('invalid-command', 'the credit would end after the year 9999');
+  if (!expiry) return refuse('invalid-command', BEYOND_CALENDAR);
   return [{ type: 'CreditApplied', data: { ...data, ...expiry, appliesTo: terms.award.appliesTo, origin: 'run' } }];
 }
 

@@ -91,9 +91,9 @@ export class AccountsController {
   @Answers('An item for every product.', examples.qualification)
   @Refuses('invalid-command', 'unknown-promotion', 'not-caught-up')
   qualification(@Param() path: AccountPath, @Query(Checked) query: QualificationQuery): Promise<object> {
-    const { advertiserId, marketplace } = possible(path);
+    // Any name is answered, also one that no account can have.
     return answered(this.queries, query, (moment, { promotionId }) =>
-      this.queries.qualification(moment, advertiserId, marketplace, promotionId),
+      this.queries.qualification(moment, path.advertiserId, path.marketplace, promotionId),
     );
   }
 

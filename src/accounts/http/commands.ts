@@ -1,3 +1,4 @@
+import { looksDerived } from '../../kernel/identifiers.js';
 import type { Instant } from '../../kernel/instant.js';
 import type { Money } from '../../kernel/money.js';
 import {
@@ -43,8 +44,10 @@ export class CreditApplied {
   @Identifier('The credit; it may not begin with its promotion and a colon.', 'goodwill-2022-117')
   @rule(
     'derived',
-    'may not begin with {promotionId}:, as the credits of runs do',
-    (creditId, { promotionId }) => !String(creditId).startsWith(`${String(promotionId)}:`),
+    'may not begin with {promotionId}:, nor look like a credit that a run gives this account',
+    (creditId, { promotionId, advertiserId, marketplace }) =>
+      !String(creditId).startsWith(`${String(promotionId)}:`) &&
+      !looksDerived(String(creditId), String(advertiserId), String(marketplace)),
   )
   creditId!: string;
   @PromotionId() promotionId!: string;

@@ -1,7 +1,7 @@
 import { isTimeZone } from '../../kernel/calendar.js';
 import { IDENTIFIER, MARKETPLACE, PRODUCT } from '../../kernel/identifiers.js';
 import { minorOf, moneyOf, parseMoney, type Money } from '../../kernel/money.js';
-import type { Fault } from '../../kernel/refusal.js';
+import { pointer, type Fault } from '../../kernel/refusal.js';
 import type { PromotionTerms } from './terms.js';
 
 /**
@@ -36,7 +36,7 @@ function object<F extends Fields>(fields: F, check?: (value: ObjectOf<F>, path: 
   return (value: unknown, path: string, report: Report): ObjectOf<F> | undefined => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return report(path, 'must be an object');
     for (const name of Object.keys(value)) {
-      if (!Object.hasOwn(fields, name)) report(`${path}/${escape(name)}`, 'is not a field of the terms');
+      if (!Object.hasOwn(fields, name)) report(path + pointer(name), 'is not a field of the terms');
     }
     const result: Record<string, unknown> = {};
     let whole = true;
@@ -58,7 +58,6 @@ function object<F extends Fields>(fields: F, check?: (value: ObjectOf<F>, path: 
 
 const readerOf = (field: Reader<unknown> | Optional<unknown>): Reader<unknown> =>
   'optional' in field ? field.optional : field;
-const escape = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
 
 const text =
   (pattern: RegExp, what: string): Reader<string> =>
@@ -91,7 +90,7 @@ const list =
       if (item !== undefined && seen.has(key)) report(`${path}/${index}`, 'is listed twice');
       seen.add(key);
     });
-    return items.every((item) => item !== undefined) ? (items as T[]) : undefined;
+    return items.every((item) => item !== undefined) ? (items) : undefined;
   };
 
 const money: Reader<Money> = (value, path, report) => {
