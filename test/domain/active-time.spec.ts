@@ -103,6 +103,7 @@ describe('continuous activity', () => {
     const facts = campaign([ACTIVE, '-2022-09-20T00:00Z'], [...FOUR_CHANGES.slice(1), change('2022-09-22T09:00Z')]);
     expect(progress(facts, LONG_AFTER, CONTINUOUS)).toMatchObject({
       qualifiedAt: at('2022-09-22T09:00Z'),
+      activeMs: 28.5 * DAY_MS,
       missing: { activeMs: 0 },
     });
   });

@@ -65,7 +65,7 @@ describe('the earliest run', () => {
   });
 
   it('is for the last week, cut short, too', () => {
-    const terms = { ...ROW_A, qualifying: { ...ROW_A.qualifying, activeFor: 'P1D' } };
+    const terms = { ...ROW_A, qualifying: { ...ROW_A.qualifying, activeFor: 'P1D', changes: 1 } };
     // Weeks 16 to 19.
     expect(earliestRun('2022-12-12T07:59:59.999Z', { terms })).toBe(JANUARY);
     expect(earliestRun('2022-12-12T08:00Z', { terms })).toBeNull();

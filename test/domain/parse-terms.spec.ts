@@ -61,6 +61,8 @@ describe('a document', () => {
     ['continuous activity', ['/qualifying/activity', 'continuous']],
     ['another product', ['/products/3', 'DSP'], ['/qualifying/actions/0/product', 'DSP']],
     ['a credit that pays for a product it is not given for', ['/award/appliesTo', ['DSP']]],
+    ['runs over eleven Januaries', ['/disbursement/lastMonth', '2032-12']],
+    ['a million changes', ['/qualifying/changes', 1_000_000]],
     ['one run', ['/disbursement/lastMonth', '2022-10']],
     ['no grace', ['/expiry/settlementGrace', 'P0D']],
     [

@@ -63,7 +63,9 @@ describe('a change', () => {
   });
 
   it('counts within the period only, its start included and its end not', () => {
-    expect(weeksOf(change(plusMs(start, -1)), change(plusMs(end, -1)), change(end))).toEqual([19]);
+    const changes = [change(plusMs(start, -1)), change(plusMs(end, -1)), change(end)];
+    expect(weeksOf(...changes)).toEqual([19]);
+    expect(progress(campaign(NEVER_ACTIVE, changes)).changes).toBe(1);
   });
 
   it("is the inviting partner's, and a qualifying action", () => {

@@ -48,6 +48,7 @@ describe('a duration on the wall clock', () => {
   it('ends with the year 9999, by the clock and in UTC', () => {
     expect(plusWallClock(at('9999-12-01T12:00:00.000Z'), 'P30D', LOS_ANGELES)).toBe('9999-12-31T12:00:00.000Z');
     expect(plusWallClock(at('9999-12-02T12:00:00.000Z'), 'P30D', LOS_ANGELES)).toBeUndefined();
+    expect(plusWallClock(at('9999-12-01T23:59:59.999Z'), 'P30D', 'Etc/UTC')).toBe('9999-12-31T23:59:59.999Z');
     // 17:00 on 31 December in Los Angeles is the year 10000 in UTC.
     expect(plusWallClock(at('9999-12-02T01:00:00.000Z'), 'P30D', LOS_ANGELES)).toBeUndefined();
   });

@@ -36,6 +36,7 @@ describe('an amount that a client sends', () => {
     ['0.00', 'EUR', 'not-positive'],
     ['10000000000000.01', 'EUR', 'too-large'],
     ['1000000000000001', 'JPY', 'too-large'],
+    ['9'.repeat(64), 'EUR', 'too-large'],
     ['-1.00', 'EUR', 'malformed'],
     ['+1.00', 'EUR', 'malformed'],
     ['01.00', 'EUR', 'malformed'],
