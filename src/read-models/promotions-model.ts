@@ -1,7 +1,7 @@
 import type { StatementSync } from 'node:sqlite';
 import { disbursements, type Disbursements } from '../../projections/disbursements.js';
 import type { Position, Recorded } from '../event-store/event-store.js';
-import { epochMs, instantOf, type Instant } from '../kernel/instant.js';
+import { epochMs, instantOf } from '../kernel/instant.js';
 import type { EnrollmentEvent, PromotionEvent } from '../promotions/domain/events.js';
 import type { ReadModel, ReadModelDatabase } from './database.js';
 import type { Moment } from './moment.js';

@@ -112,7 +112,8 @@ describe('clients that race', () => {
   });
 
   it('perform a disbursement run once, and are all answered alike', async () => {
-    const run = () => service.client.send<object>('POST', `/v1/promotions/${PROMOTION_ID}/disbursements/2022-10-04`);
+    const run = () =>
+      service.client.send<{ position: string }>('POST', `/v1/promotions/${PROMOTION_ID}/disbursements/2022-10-04`);
     const answers = await Promise.all(Array.from({ length: 6 }, run));
     const result = {
       date: '2022-10-04',
@@ -124,7 +125,7 @@ describe('clients that race', () => {
     };
     for (const { status, body } of answers) expect({ status, body }).toMatchObject({ status: 200, body: result });
 
-    const log = await service.client.log();
+    const log = await service.client.log(answers[0]?.body.position);
     const count = (type: string) => log.filter((event) => event.type === type).length;
     expect(count('DisbursementRunStarted')).toBe(1);
     expect(count('DisbursementRunCompleted')).toBe(1);

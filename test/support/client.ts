@@ -94,11 +94,13 @@ export class Client {
     return { lines, summary: last.summary };
   }
 
-  /** The whole log, page by page. */
-  async log(): Promise<LoggedEvent[]> {
+  /** The whole log, page by page, not answered before it includes `minPosition`. */
+  async log(minPosition = '0'): Promise<LoggedEvent[]> {
     const events: LoggedEvent[] = [];
     for (let after = '0'; ;) {
-      const page = await this.get<{ items: LoggedEvent[] }>(`/v1/events?after=${after}&limit=500`);
+      const page = await this.get<{ items: LoggedEvent[] }>(
+        `/v1/events?after=${after}&limit=500&minPosition=${minPosition}`,
+      );
       if (page.status !== 200) throw new Error(`GET /v1/events answered ${page.status} ${JSON.stringify(page.body)}`);
       events.push(...page.body.items);
       const last = page.body.items.at(-1);
