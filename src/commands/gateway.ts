@@ -54,8 +54,9 @@ export class CommandGateway {
 
   private async handle({ type, data }: Command): Promise<ItemResult> {
     const handler = this.handlers.get(type)!;
-    const absent = (handler.facts.get(type)!.optional ?? []).map((name) => [name, undefined]);
-    const handled = await handler.handle(type, data, { ...Object.fromEntries(absent), ...data });
+    const said: Record<string, unknown> = {};
+    for (const name of handler.facts.get(type)!.optional ?? []) said[name] = undefined;
+    const handled = await handler.handle(type, data, Object.assign(said, data));
     return answer(type, handled);
   }
 
