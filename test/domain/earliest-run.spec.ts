@@ -80,6 +80,17 @@ describe('the earliest run', () => {
     expect(earliestRun('2022-08-29T07:00Z', { terms, campaigns: busy })).toBe(OCTOBER);
   });
 
+  it('has of the week in hand only what it still lacks', () => {
+    const terms = (changes: number) => ({
+      ...ROW_A,
+      qualifying: { ...ROW_A.qualifying, activeFor: 'P1D', changesPerWeek: 3, changes },
+    });
+    const campaigns = [campaign([ACTIVE], [change('2022-09-13T09:00Z')])];
+    // Weeks 4 to 7 come to twelve changes; the eighth begins on 10 October.
+    expect(earliestRun('2022-09-14T00:00Z', { terms: terms(12), campaigns })).toBe(OCTOBER);
+    expect(earliestRun('2022-09-14T00:00Z', { terms: terms(13), campaigns })).toBe(NOVEMBER);
+  });
+
   it('goes on from the active time that is there, or begins anew where it must be unbroken', () => {
     const paused = [campaign([ACTIVE, '-2022-09-05T12:00Z'], FOUR_CHANGES)];
     expect(earliestRun('2022-09-20T07:00Z', { campaigns: paused })).toBe(OCTOBER);
@@ -94,6 +105,7 @@ describe('the earliest run', () => {
     const far = campaign([ACTIVE], FOUR_CHANGES.slice(0, 3), 'b');
     expect(earliestRun('2022-09-13T00:00Z', { campaigns: [idle] })).toBe(NOVEMBER);
     expect(earliestRun('2022-09-13T00:00Z', { campaigns: [idle, far] })).toBe(OCTOBER);
+    expect(earliestRun('2022-09-13T00:00Z', { campaigns: [far, idle] })).toBe(OCTOBER);
   });
 
   it('of whoever has qualified is the next at or after that, which is not completed', () => {
