@@ -56,7 +56,7 @@ export class InProcessLedger implements LedgerUnderTest {
     await this.app.get(ReadModels).caughtUp();
     const knownAt = position === undefined ? {} : { knownAt: { position: BigInt(position) } };
     const moment = await queries.moment({ asOf: instant(asOf), ...knownAt });
-    return coded(await queries.balance(moment, advertiserId, marketplace));
+    return coded(queries.balance(moment, advertiserId, marketplace));
   }
 }
 

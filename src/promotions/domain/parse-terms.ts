@@ -90,7 +90,7 @@ const list =
       if (item !== undefined && seen.has(key)) report(`${path}/${index}`, 'is listed twice');
       seen.add(key);
     });
-    return items.every((item) => item !== undefined) ? (items) : undefined;
+    return items.every((item) => item !== undefined) ? items : undefined;
   };
 
 const money: Reader<Money> = (value, path, report) => {
