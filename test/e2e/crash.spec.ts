@@ -80,11 +80,16 @@ interface Lane {
   readonly acknowledged: Acknowledged[];
 }
 
+class CutOffError extends Error {}
+
 /** Sends the lane's next batch; throws when the service dies over it. */
 async function sendNext(client: Client, lane: Lane): Promise<void> {
   const from = lane.acknowledged.length;
   const batch = lane.commands.slice(from, from + BATCH);
-  const { status, body } = await client.post<{ results: CommandResult[] }>('/v1/commands', batch);
+  const answer = client.post<{ results: CommandResult[] }>('/v1/commands', batch);
+  const { status, body } = await answer.catch((error: unknown) => {
+    throw new CutOffError('the service did not answer', { cause: error });
+  });
   if (status !== 200) throw new Error(`a batch was answered with ${status} ${JSON.stringify(body)}`);
   lane.acknowledged.push(...body.results.map((result, i) => acknowledgement(batch[i] as Command, result)));
 }
@@ -168,9 +173,8 @@ describe(`a service killed again and again (CRASH_SEED=${SEED})`, () => {
     let client = await killed.start();
     await client.append(published());
 
-    /** Kills it, starts it again, and looks whether all is there that was acknowledged so far. */
-    const crash = async () => {
-      await killed.kill();
+    /** Starts it again and looks whether all is there that was acknowledged so far. */
+    const restart = async () => {
       client = await killed.start();
       expectKept(await client.log(lastPosition(acknowledged())), acknowledged());
       for (const lane of lanes) {
@@ -187,23 +191,28 @@ describe(`a service killed again and again (CRASH_SEED=${SEED})`, () => {
     for (let kill = 1; kill <= KILLS_OF_BATCHES; kill += 1) {
       const target = (COMMANDS * 0.6 * (kill - random())) / KILLS_OF_BATCHES;
       let alive = true;
-      const working = work(client, lanes, () => !alive).catch((error: unknown) => {
-        // Being cut off is what this is about; anything else is not.
-        // By name: fetch throws the TypeError of another realm than the test's.
-        if (!['TypeError', 'SyntaxError'].includes((error as Error).name)) throw error;
-      });
-      while (acknowledged().length < target) await Promise.race([pause(2), working]);
-      await pause(below(40));
-      const crashed = crash();
+      const cutOff = work(client, lanes, () => !alive).catch((error: unknown) => error);
+      const pauseOrFail = async (ms: number) => {
+        const failure = await Promise.race([pause(ms), cutOff]);
+        if (failure) throw new Error('it failed before it was killed', { cause: failure });
+      };
+      while (acknowledged().length < target) await pauseOrFail(2);
+      await pauseOrFail(below(40));
+      const killing = killed.kill();
       alive = false;
-      await Promise.all([crashed, working]);
+      const failure = await cutOff;
+      await killing;
+      // Being cut off is what this is about; anything else is not.
+      if (failure && !(failure instanceof CutOffError)) throw new Error('a writer failed', { cause: failure });
+      await restart();
     }
 
     for (let kill = 1; kill <= KILLS_OF_IMPORTS; kill += 1) {
-      const importing = client.import(file).catch(() => 'cut off');
+      const importing = client.import(file).catch((error: unknown) => error);
       await Promise.race([pause(50 + below(700)), importing]);
-      await crash();
+      await killed.kill();
       await importing;
+      await restart();
     }
 
     const { lines, summary } = await client.import(file);

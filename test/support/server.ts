@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,37 +47,37 @@ export async function startService(options: { clock?: string } = {}): Promise<Se
 const LAUNCHER = fileURLToPath(new URL('../../bin/promoledger.js', import.meta.url));
 const BUILT_CLI = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url));
 
+const READY_WITHIN_MS = 30_000;
+
 /** A service in a process of its own, which can be killed without a warning and started again on the same file. */
 export class ServiceProcess {
   private readonly ledger = temporaryLedger();
   private child: ChildProcess | undefined;
+  private removed = false;
 
   constructor() {
     if (!existsSync(BUILT_CLI))
       throw new Error('dist/ is missing: this test runs the built service, so run "npm run build" first');
   }
 
-  /** Starts it and waits until it is ready. A port may be taken between being found free and being used: try again. */
+  /** Starts it on a port that the system chooses, and waits until it is ready. */
   async start(): Promise<Client> {
+    if (this.removed) throw new Error('its file is gone');
+    const child = spawn(process.execPath, ['--no-warnings', LAUNCHER, 'serve'], {
+      env: { PATH: process.env['PATH'], PORT: '0', PROMOLEDGER_STORE: this.ledger.store, PROMOLEDGER_SCHEDULER: 'off' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.child = child;
     let output = '';
-    for (let attempt = 1; attempt <= 3; attempt += 1) {
-      const port = await freePort();
-      const child = spawn(process.execPath, ['--no-warnings', LAUNCHER, 'serve'], {
-        env: {
-          PATH: process.env['PATH'],
-          PORT: String(port),
-          PROMOLEDGER_STORE: this.ledger.store,
-          PROMOLEDGER_SCHEDULER: 'off',
-        },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      });
-      this.child = child;
-      child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-      child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-      const url = `http://127.0.0.1:${port}`;
-      if (await isReady(url, child)) return new Client(url);
-      await this.kill();
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const deadline = Date.now() + READY_WITHIN_MS;
+    while (Date.now() < deadline && child.exitCode === null && child.signalCode === null) {
+      const url = /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0];
+      if (url && (await isReady(url))) return new Client(url);
+      await pause(25);
     }
+    await this.kill();
     throw new Error(`the service did not become ready; it said:\n${output.slice(-2000)}`);
   }
 
@@ -91,34 +91,18 @@ export class ServiceProcess {
     await exited;
   }
 
+  /** Ends it for good and removes its file. */
   async remove(): Promise<void> {
+    this.removed = true;
     await this.kill();
     this.ledger.remove();
   }
 }
 
-async function isReady(url: string, child: ChildProcess): Promise<boolean> {
-  const deadline = Date.now() + 30_000;
-  while (Date.now() < deadline && child.exitCode === null && child.signalCode === null) {
-    const ready = await fetch(`${url}/health/ready`).then(
-      (response) => response.ok,
-      () => false,
-    );
-    if (ready) return true;
-    await pause(25);
-  }
-  return false;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-}
+const isReady = (url: string): Promise<boolean> =>
+  fetch(`${url}/health/ready`).then(
+    (response) => response.ok,
+    () => false,
+  );
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
