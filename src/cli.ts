@@ -1,10 +1,8 @@
 import 'reflect-metadata';
 import { createReadStream, existsSync, rmSync } from 'node:fs';
 import type { INestApplicationContext } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
 import { Command, InvalidArgumentError } from 'commander';
 import { ExpiryRuns } from './accounts/expiry.js';
-import { AppModule } from './app.module.js';
 import { checkReplay, type ReplayCheck } from './audit/replay-check.js';
 import { balanceOf, replay } from './audit/replay.js';
 import { CommandGateway } from './commands/gateway.js';
@@ -15,7 +13,7 @@ import { progressOn } from './demo/progress.js';
 import { EventStore } from './event-store/event-store.js';
 import { parseInstant, type Instant } from './kernel/instant.js';
 import { isRefusal, type Refusal } from './kernel/refusal.js';
-import { createHttpApp } from './main.js';
+import { createApp, createHttpApp } from './main.js';
 import { Disbursements } from './promotions/disbursements.js';
 import { Queries, type MomentAsked } from './read-models/queries.js';
 import { ReadModels } from './read-models/read-models.js';
@@ -173,10 +171,7 @@ async function withLedger(
   use: (app: INestApplicationContext) => Promise<void>,
   settings: Settings = loadSettings(process.env),
 ): Promise<void> {
-  const app = await NestFactory.createApplicationContext(AppModule.forSettings(settings), {
-    logger: ['error', 'warn'],
-    abortOnError: false,
-  });
+  const app = await createApp(settings);
   try {
     await use(app);
   } finally {
