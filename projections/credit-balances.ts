@@ -1,4 +1,11 @@
-import type { AccountEvent, CreditPart } from '../src/accounts/domain/events.js';
+import type {
+  AccountEvent,
+  ClickReversed,
+  ClickSpent,
+  CreditExpired,
+  CreditPart,
+  CreditRevoked,
+} from '../src/accounts/domain/events.js';
 import { never } from '../src/kernel/decider.js';
 import type { Instant } from '../src/kernel/instant.js';
 import { formatMinor, minorOf } from '../src/kernel/money.js';
@@ -47,20 +54,15 @@ export const creditBalances = {
         const credit = { ...given, applied: applied.amount, held: applied.amount, drawn: zero(state), revoked: false };
         return { ...state, credits: { ...state.credits, [creditId]: credit } };
       }
-      case 'ClickSpent':
-        return moved(billed(state, minorOf(event.data.billable)), event.data.draws, -1n, 1n);
-      case 'ClickReversed': {
-        const { restored, forfeited, unclawed, billable } = event.data;
-        const unbilled = billed(state, -minorOf(billable));
-        return moved(moved(unbilled, restored, 1n, -1n), [...forfeited, ...unclawed], 0n, -1n);
-      }
       case 'CreditRevoked': {
-        const { creditId, amount, clawedBack } = event.data;
-        const taken = moved(billed(state, minorOf(clawedBack)), [{ creditId, amount }], -1n, 0n);
+        const { creditId } = event.data;
+        const taken = moved(state, movementsOf(event));
         return { ...taken, credits: { ...taken.credits, [creditId]: { ...taken.credits[creditId]!, revoked: true } } };
       }
+      case 'ClickSpent':
+      case 'ClickReversed':
       case 'CreditExpired':
-        return moved(state, [event.data], -1n, 0n);
+        return moved(state, movementsOf(event));
       default:
         return never(event);
     }
@@ -77,21 +79,56 @@ export const remainingAt = ({ revoked, expiresAt, held }: CreditBalance, asOf: s
 const minor = (amount: string): bigint => BigInt(amount.replace('.', ''));
 const zero = ({ currency }: CreditBalances): string => formatMinor(0n, currency);
 
-const billed = (state: CreditBalances, delta: bigint): CreditBalances => ({
-  ...state,
-  billed: formatMinor(minor(state.billed) + delta, state.currency),
-});
+/** What an event moves, in minor units: what comes on the bill, and into (or out of) each credit it names. */
+export interface Movements {
+  readonly billed: bigint;
+  readonly credits: readonly Movement[];
+}
 
-/** Moves each part into (+1) or out of (−1) what its credit holds and what clicks hold of it. */
-function moved(state: CreditBalances, parts: readonly CreditPart[], held: bigint, drawn: bigint): CreditBalances {
-  const credits = { ...state.credits };
-  for (const { creditId, amount } of parts) {
-    const credit = credits[creditId]!;
-    credits[creditId] = {
+export interface Movement {
+  readonly creditId: string;
+  /** What the credit holds more. */
+  readonly held: bigint;
+  /** What unreversed clicks hold of it more. */
+  readonly drawn: bigint;
+}
+
+/** The read models write these movements down, the fold adds them up: one definition for both. */
+export function movementsOf(event: ClickSpent | ClickReversed | CreditRevoked | CreditExpired): Movements {
+  switch (event.type) {
+    case 'ClickSpent':
+      return { billed: minorOf(event.data.billable), credits: each(event.data.draws, -1n, 1n) };
+    case 'ClickReversed': {
+      const { restored, forfeited, unclawed, billable } = event.data;
+      const credits = [...each(restored, 1n, -1n), ...each([...forfeited, ...unclawed], 0n, -1n)];
+      return { billed: -minorOf(billable), credits };
+    }
+    case 'CreditRevoked':
+      return { billed: minorOf(event.data.clawedBack), credits: each([event.data], -1n, 0n) };
+    case 'CreditExpired':
+      return { billed: 0n, credits: each([event.data], -1n, 0n) };
+    default:
+      return never(event);
+  }
+}
+
+const each = (parts: readonly CreditPart[], held: bigint, drawn: bigint): Movement[] =>
+  parts.map(({ creditId, amount }) => ({
+    creditId,
+    held: held * minorOf(amount),
+    drawn: drawn * minorOf(amount),
+  }));
+
+function moved(state: CreditBalances, { billed, credits }: Movements): CreditBalances {
+  const { currency } = state;
+  const after = { ...state.credits };
+  for (const { creditId, held, drawn } of credits) {
+    const credit = after[creditId]!;
+    after[creditId] = {
       ...credit,
-      held: formatMinor(minor(credit.held) + held * minorOf(amount), state.currency),
-      drawn: formatMinor(minor(credit.drawn) + drawn * minorOf(amount), state.currency),
+      held: formatMinor(minor(credit.held) + held, currency),
+      drawn: formatMinor(minor(credit.drawn) + drawn, currency),
     };
   }
-  return { ...state, credits };
+  return { ...state, billed: formatMinor(minor(state.billed) + billed, currency), credits: after };
 }

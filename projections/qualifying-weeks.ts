@@ -1,4 +1,4 @@
-import type { CampaignEvent, CampaignOwner } from '../src/campaigns/domain/events.js';
+import type { ApiChangeRecorded, CampaignEvent, CampaignOwner } from '../src/campaigns/domain/events.js';
 import { never } from '../src/kernel/decider.js';
 import type { ApiChange, CampaignFacts } from '../src/promotions/domain/qualifying.js';
 
@@ -28,19 +28,22 @@ export const qualifyingWeeks = {
           ...state,
           campaignId,
           owner: state.owner ?? ownerOf(event.data),
-          changes: inEffectiveOrder<ApiChange>(state.changes, {
-            at,
-            partnerId: event.data.partnerId,
-            method: event.data.method,
-            path: event.data.path,
-            changes: event.data.changes,
-          }),
+          changes: inEffectiveOrder(state.changes, changeOf(event)),
         };
       default:
         return never(event);
     }
   },
 } as const;
+
+/** What qualifying asks of a change; the read models keep the same. */
+export const changeOf = ({ data }: ApiChangeRecorded): ApiChange => ({
+  at: data.occurredAt,
+  partnerId: data.partnerId,
+  method: data.method,
+  path: data.path,
+  changes: data.changes,
+});
 
 const ownerOf = ({ advertiserId, marketplace, product }: CampaignOwner): CampaignOwner => ({
   advertiserId,

@@ -1,9 +1,10 @@
 import type { StatementSync } from 'node:sqlite';
 import type { Recorded } from '../event-store/event-store.js';
-import type { AccountEvent, ClickReversed, ClickSpent, CreditApplied, CreditPart } from '../accounts/domain/events.js';
+import { movementsOf, type Movement } from '../../projections/credit-balances.js';
+import type { AccountEvent, CreditApplied, CreditPart } from '../accounts/domain/events.js';
 import { never } from '../kernel/decider.js';
 import { epochMs, type Instant } from '../kernel/instant.js';
-import { minorOf, type Money } from '../kernel/money.js';
+import { minorOf } from '../kernel/money.js';
 import type { ReadModel, ReadModelDatabase } from './database.js';
 import { Lanes } from './lanes.js';
 
@@ -124,25 +125,27 @@ export class AccountsModel implements ReadModel {
         return this.state(account, 'payment', event, fact.data.occurredAt, fact.data.valid ? 'valid' : 'invalid');
       case 'CreditApplied':
         return this.applied(account, event, fact.data);
-      case 'ClickSpent':
-        return this.spent(account, event, fact.data);
-      case 'ClickReversed':
-        return this.reversed(account, event, fact.data);
-      case 'CreditRevoked': {
-        const { creditId, occurredAt, amount, clawedBack } = fact.data;
-        const credit = this.creditOf(account, creditId);
-        // On a credit that has ended it takes what had lapsed already: the lapse is derived and no movement.
-        const taken = credit.ended(occurredAt) ? 0n : minorOf(amount);
-        this.statements.revoke.run(event.position, epochMs(occurredAt), credit.id);
-        if (taken > 0n) this.credits.add(credit.id, epochMs(occurredAt), event.position, [-taken, 0n]);
-        const billableMinor = minorOf(clawedBack);
+      case 'ClickSpent': {
+        const { clickId, occurredAt: at, draws } = fact.data;
+        return this.book(account, event, { kind: 'click', at, clickId, draws, ...this.move(account, event, fact, at) });
+      }
+      case 'ClickReversed': {
+        const { clickId, occurredAt: at } = fact.data;
         return this.book(account, event, {
-          kind: 'credit-revoked',
-          at: occurredAt,
-          creditId,
-          amountMinor: -taken,
-          billableMinor,
+          kind: 'click-reversed',
+          at,
+          clickId,
+          ...this.move(account, event, fact, at),
         });
+      }
+      case 'CreditRevoked': {
+        const { creditId, occurredAt: at } = fact.data;
+        const credit = this.creditOf(account, creditId);
+        this.statements.revoke.run(event.position, epochMs(at), credit.id);
+        // On a credit that has ended it takes what had lapsed already: the lapse is derived and no movement.
+        const nothing = { amountMinor: 0n, billableMinor: minorOf(fact.data.clawedBack) };
+        const moved = credit.ended(at) ? nothing : this.move(account, event, fact, at);
+        return this.book(account, event, { kind: 'credit-revoked', at, creditId, ...moved });
       }
       case 'CreditExpired': {
         const { id } = this.creditOf(account, fact.data.creditId);
@@ -180,32 +183,15 @@ export class AccountsModel implements ReadModel {
     this.book(account, event, { kind: 'credit-applied', at: appliedAt, creditId, amountMinor, billableMinor: 0n });
   }
 
-  private spent(account: number, event: Recorded, data: ClickSpent['data']): void {
-    const { clickId, occurredAt: at, draws } = data;
-    for (const { creditId, amount } of draws) {
-      const drawn = minorOf(amount);
-      this.credits.add(this.creditOf(account, creditId).id, epochMs(at), event.position, [-drawn, drawn]);
+  /** Writes down what the event moves, and answers with what it comes to. A lane knows a line by its position. */
+  private move(account: number, { position }: Recorded, event: Parameters<typeof movementsOf>[0], at: Instant) {
+    const { billed, credits } = movementsOf(event);
+    let amountMinor = 0n;
+    for (const { creditId, held, drawn } of byCredit(credits)) {
+      this.credits.add(this.creditOf(account, creditId).id, epochMs(at), position, [held, drawn]);
+      amountMinor += held;
     }
-    const billableMinor = minorOf(data.billable);
-    this.book(account, event, { kind: 'click', at, clickId, draws, amountMinor: -totalOf(draws), billableMinor });
-  }
-
-  private reversed(account: number, event: Recorded, data: ClickReversed['data']): void {
-    const { clickId, occurredAt: at, restored, forfeited, unclawed } = data;
-    // One line for each credit: a lane knows a line by its position.
-    const returns = new Map<string, { held: bigint; undrawn: bigint }>();
-    for (const parts of [restored, forfeited, unclawed]) {
-      for (const { creditId, amount } of parts) {
-        const { held, undrawn } = returns.get(creditId) ?? { held: 0n, undrawn: 0n };
-        const minor = minorOf(amount);
-        returns.set(creditId, { held: parts === restored ? held + minor : held, undrawn: undrawn + minor });
-      }
-    }
-    for (const [creditId, { held, undrawn }] of returns) {
-      this.credits.add(this.creditOf(account, creditId).id, epochMs(at), event.position, [held, -undrawn]);
-    }
-    const billableMinor = -minorOf(data.billable);
-    this.book(account, event, { kind: 'click-reversed', at, clickId, amountMinor: totalOf(restored), billableMinor });
+    return { amountMinor, billableMinor: billed };
   }
 
   private book(account: number, event: Recorded, line: Line): void {
@@ -240,5 +226,12 @@ export class AccountsModel implements ReadModel {
 
 const plainPart = ({ creditId, amount }: CreditPart) => ({ creditId, amount: amount.amount });
 
-const totalOf = (parts: readonly { amount: Money }[]): bigint =>
-  parts.reduce((total, { amount }) => total + minorOf(amount), 0n);
+/** One movement a credit: a click that was restored in one part and clawed back in another names it once. */
+function byCredit(movements: readonly Movement[]): Iterable<Movement> {
+  const sums = new Map<string, Movement>();
+  for (const { creditId, held, drawn } of movements) {
+    const sum = sums.get(creditId);
+    sums.set(creditId, { creditId, held: held + (sum?.held ?? 0n), drawn: drawn + (sum?.drawn ?? 0n) });
+  }
+  return [...sums.values()].filter(({ held, drawn }) => held !== 0n || drawn !== 0n);
+}

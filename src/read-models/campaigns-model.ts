@@ -1,4 +1,5 @@
 import type { StatementSync } from 'node:sqlite';
+import { changeOf } from '../../projections/qualifying-weeks.js';
 import type { CampaignEvent, CampaignOwner } from '../campaigns/domain/events.js';
 import type { Recorded } from '../event-store/event-store.js';
 import { never } from '../kernel/decider.js';
@@ -95,8 +96,8 @@ export class CampaignsModel implements ReadModel {
         this.statements.activity.run(this.campaign(fact.data.campaignId, event), effective, event.position, 0);
         return;
       case 'ApiChangeRecorded': {
-        const { campaignId, partnerId, method, path, changes } = fact.data;
-        const campaign = this.campaign(campaignId, event, fact.data);
+        const { partnerId, method, path, changes } = changeOf(fact);
+        const campaign = this.campaign(fact.data.campaignId, event, fact.data);
         this.statements.change.run(campaign, effective, event.position, partnerId, method, path, changes);
         return;
       }

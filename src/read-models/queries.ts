@@ -42,8 +42,8 @@ export class Queries {
    * NotCaughtUpError.
    */
   async moment({ asOf, knownAt, minPosition }: MomentAsked): Promise<Moment> {
-    let included = await this.readModels.ready();
-    if (knownAt) included = await this.readModels.caughtUp();
+    await this.readModels.ready();
+    let included = knownAt ? await this.readModels.caughtUp() : await this.readModels.nearlyCaughtUp();
     // What lies behind `knownAt` will never be included: there is nothing to wait for.
     const isPast = this.knownBy(knownAt, included) < included;
     if (minPosition !== undefined && minPosition > included && !isPast) {

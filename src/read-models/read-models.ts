@@ -18,6 +18,8 @@ import { Statements } from './statement.js';
 
 /** How long an answer waits for the read models, in ms. */
 const PATIENCE_MS = 5000;
+/** What an answer waits for by itself, in ms: read models that are up are rarely so far behind. */
+const MOMENT_MS = 250;
 
 /** The read models did not include a position in time; asking again is safe. */
 export class NotCaughtUpError extends Error {
@@ -64,6 +66,12 @@ export class ReadModels {
     return head;
   }
 
+  /** Gives them a moment to include all that is recorded now, so that whoever writes can read; their position. */
+  async nearlyCaughtUp(): Promise<Position> {
+    await this.runner.reached(await this.head(), MOMENT_MS);
+    return this.runner.position;
+  }
+
   /** The log's last position, whether it is included yet or not. */
   head(): Promise<Position> {
     return this.store.head();
@@ -76,9 +84,8 @@ export class ReadModels {
   }
 
   /** Waits until what was recorded before the start is included: half a log answers nothing. Throws NotCaughtUpError. */
-  async ready(): Promise<Position> {
+  async ready(): Promise<void> {
     if (this.runner.failed || this.runner.position < this.headAtStart) await this.reached(this.headAtStart);
-    return this.runner.position;
   }
 
   /** Waits until a position is included. Throws NotCaughtUpError, also when the read models have failed. */
