@@ -4,7 +4,15 @@ const CREDIT = 'amazon-ads-api-click-credit-2022:advertiser-1:DE:SP';
 const RATE = { base: 'EUR', quote: 'USD', rate: '0.9764', source: 'ECB', effectiveAt: '2022-10-03T14:00:00.000Z' };
 
 export const accounts = {
-  items: [{ advertiserId: 'advertiser-1', marketplace: 'DE', currency: 'EUR', standing: 'good', available: '203.98' }],
+  items: [
+    {
+      advertiserId: 'advertiser-1',
+      marketplace: 'DE',
+      currency: 'EUR',
+      standing: 'good',
+      available: { amount: '203.98', currency: 'EUR' },
+    },
+  ],
   next: null,
   ...MOMENT,
 };
