@@ -99,7 +99,7 @@ program
 program
   .command('replay')
   .description('fold the log from its first event')
-  .option('--check', 'compare every answer of the read models with it, at several moments')
+  .option('--check', 'compare balances, qualifications, runs and rates with it, at several moments')
   .option('--as-of <instant>', 'what had happened by then; now by default', instant)
   .option('--known-at <moment>', 'as known at a recorded instant, or at position:N', knownAt)
   .option('--json', 'for machines')
@@ -108,7 +108,7 @@ program
       await app.get(ReadModels).caughtUp();
       const store = app.get(EventStore);
       if (check) {
-        const result = await checkReplay(store, app.get(Queries), progressOn(process.stderr));
+        const result = await checkReplay(store, app.get(Queries), ratesOf(app), progressOn(process.stderr));
         print(json, { ...result, moments: result.moments.map(plainMoment) }, () => checkLines(result));
         if (result.differences.length > 0) process.exitCode = DIFFERS;
         return;
@@ -156,7 +156,7 @@ async function demo({ advertisers, seed }: { advertisers: number; seed: number }
     async (app) => {
       const out = (line: string) => console.log(line);
       const replayCheck = async () => {
-        const result = await checkReplay(app.get(EventStore), app.get(Queries), progress);
+        const result = await checkReplay(app.get(EventStore), app.get(Queries), ratesOf(app), progress);
         return { lines: checkLines(result), equal: result.differences.length === 0 };
       };
       const ledger = new InProcessLedger(app);
@@ -178,6 +178,8 @@ async function withLedger(
     await app.close();
   }
 }
+
+const ratesOf = (app: INestApplicationContext) => (known: bigint) => app.get(ReadModels).rates.book(known);
 
 const plainMoment = ({ asOf, known }: { asOf: Instant; known: bigint }) => ({ asOf, position: known.toString() });
 

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { EventStore } from '../event-store/event-store.js';
+import type { RateBook } from '../fx/domain/conversion.js';
+import type { EventStore, Position } from '../event-store/event-store.js';
 import type { Instant } from '../kernel/instant.js';
 import { isRefusal } from '../kernel/refusal.js';
 import type { CampaignFacts } from '../promotions/domain/qualifying.js';
@@ -26,6 +27,9 @@ export interface ReplayCheck {
   readonly differences: readonly Difference[];
 }
 
+/** The rates that the read models know up to a position. */
+export type RatesKnown = (known: Position) => RateBook;
+
 /** What tells how far a long check is. */
 export interface CheckProgress {
   start(what: string, total: number): void;
@@ -35,12 +39,17 @@ export interface CheckProgress {
 
 /**
  * Folds the log from its first event for each of several moments on both time axes, and compares every account's balance
- * and qualifications and every promotion's runs with what the read models answer. The read models must have caught up.
+ * and qualifications, every promotion's runs and every pair's rates with what the read models answer. The read models must have caught up.
  */
-export async function checkReplay(store: EventStore, queries: Queries, progress?: CheckProgress): Promise<ReplayCheck> {
+export async function checkReplay(
+  store: EventStore,
+  queries: Queries,
+  rates: RatesKnown,
+  progress?: CheckProgress,
+): Promise<ReplayCheck> {
   const head = await store.head();
   const moments = await checkpoints(store, head);
-  const check = new Check(queries);
+  const check = new Check(queries, rates);
   let events = 0;
   progress?.start(
     'replaying',
@@ -59,7 +68,10 @@ class Check {
   compared = 0;
   readonly differences: Difference[] = [];
 
-  constructor(private readonly queries: Queries) {}
+  constructor(
+    private readonly queries: Queries,
+    private readonly rates: RatesKnown,
+  ) {}
 
   compare(replayed: Replayed, moment: Moment): void {
     const qualifications = new Qualifications(replayed, moment.asOf);
@@ -73,6 +85,12 @@ class Check {
         const items = qualifications.of(promotion, account);
         this.equal(`the qualification of ${name}`, items, isRefusal(answer) ? answer : answer.items, moment);
       }
+    }
+    const book = this.rates(moment.known);
+    for (const { rates } of replayed.rates.values()) {
+      const { base, quote } = rates[0]!;
+      const known = [...book.rates(base, quote, moment.asOf)].map(({ position: _, ...rate }) => rate);
+      this.equal(`the rates of ${base}/${quote}`, rates, known, moment);
     }
     for (const { promotionId, completed } of replayed.promotions.values()) {
       const answer = this.queries.disbursements(moment, promotionId);
