@@ -108,7 +108,7 @@ program
       await app.get(ReadModels).caughtUp();
       const store = app.get(EventStore);
       if (check) {
-        const result = await checkReplay(store, app.get(Queries), ratesOf(app), progressOn(process.stderr));
+        const result = await checkReplay(store, app.get(Queries), app.get(ReadModels), progressOn(process.stderr));
         print(json, { ...result, moments: result.moments.map(plainMoment) }, () => checkLines(result));
         if (result.differences.length > 0) process.exitCode = DIFFERS;
         return;
@@ -156,7 +156,7 @@ async function demo({ advertisers, seed }: { advertisers: number; seed: number }
     async (app) => {
       const out = (line: string) => console.log(line);
       const replayCheck = async () => {
-        const result = await checkReplay(app.get(EventStore), app.get(Queries), ratesOf(app), progress);
+        const result = await checkReplay(app.get(EventStore), app.get(Queries), app.get(ReadModels), progress);
         return { lines: checkLines(result), equal: result.differences.length === 0 };
       };
       const ledger = new InProcessLedger(app);
@@ -178,8 +178,6 @@ async function withLedger(
     await app.close();
   }
 }
-
-const ratesOf = (app: INestApplicationContext) => (known: bigint) => app.get(ReadModels).rates.book(known);
 
 const plainMoment = ({ asOf, known }: { asOf: Instant; known: bigint }) => ({ asOf, position: known.toString() });
 

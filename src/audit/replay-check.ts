@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { RateBook } from '../fx/domain/conversion.js';
-import type { EventStore, Position } from '../event-store/event-store.js';
+import type { EventStore } from '../event-store/event-store.js';
 import type { Instant } from '../kernel/instant.js';
 import { isRefusal } from '../kernel/refusal.js';
 import type { CampaignFacts } from '../promotions/domain/qualifying.js';
 import { qualificationOf, type AdvertiserFacts } from '../promotions/domain/qualification.js';
 import type { Disbursements } from '../../projections/disbursements.js';
-import type { Balance } from '../read-models/accounts-queries.js';
+import type { AccountKey, Balance } from '../read-models/accounts-queries.js';
 import type { Moment } from '../read-models/moment.js';
 import type { Queries } from '../read-models/queries.js';
+import type { ReadModels } from '../read-models/read-models.js';
 import { balanceOf, checkpoints, replay, type Replayed, type ReplayedAccount } from './replay.js';
 
 export interface Difference {
@@ -27,9 +27,6 @@ export interface ReplayCheck {
   readonly differences: readonly Difference[];
 }
 
-/** The rates that the read models know up to a position. */
-export type RatesKnown = (known: Position) => RateBook;
-
 /** What tells how far a long check is. */
 export interface CheckProgress {
   start(what: string, total: number): void;
@@ -44,12 +41,12 @@ export interface CheckProgress {
 export async function checkReplay(
   store: EventStore,
   queries: Queries,
-  rates: RatesKnown,
+  readModels: ReadModels,
   progress?: CheckProgress,
 ): Promise<ReplayCheck> {
   const head = await store.head();
   const moments = await checkpoints(store, head);
-  const check = new Check(queries, rates);
+  const check = new Check(queries, readModels);
   let events = 0;
   progress?.start(
     'replaying',
@@ -70,7 +67,7 @@ class Check {
 
   constructor(
     private readonly queries: Queries,
-    private readonly rates: RatesKnown,
+    private readonly readModels: ReadModels,
   ) {}
 
   compare(replayed: Replayed, moment: Moment): void {
@@ -86,7 +83,9 @@ class Check {
         this.equal(`the qualification of ${name}`, items, isRefusal(answer) ? answer : answer.items, moment);
       }
     }
-    const book = this.rates(moment.known);
+    const accounts = [...this.readModels.accounts.allAccounts(moment.known)].map(keyOf).sort();
+    this.equal('which accounts there are', [...replayed.accounts.values()].map(keyOf).sort(), accounts, moment);
+    const book = this.readModels.rates.book(moment.known);
     for (const { rates } of replayed.rates.values()) {
       const { base, quote } = rates[0]!;
       const known = [...book.rates(base, quote, moment.asOf)].map(({ position: _, ...rate }) => rate);
@@ -108,6 +107,8 @@ class Check {
     this.differences.push({ what, moment, replayed: told, answered: given });
   }
 }
+
+const keyOf = ({ advertiserId, marketplace }: AccountKey) => `${advertiserId} ${marketplace}`;
 
 /** The fields of a balance that the fold knows. */
 function answeredBalance(balance: Balance | object): unknown {

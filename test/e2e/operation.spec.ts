@@ -113,7 +113,7 @@ describe('replay --check', () => {
   const check = () =>
     withApp(async (app) => {
       await app.get(ReadModels).caughtUp();
-      return checkReplay(app.get(EventStore), app.get(Queries), (known) => app.get(ReadModels).rates.book(known));
+      return checkReplay(app.get(EventStore), app.get(Queries), app.get(ReadModels));
     });
 
   beforeEach(() =>
@@ -141,6 +141,11 @@ describe('replay --check', () => {
   it.each([
     ['a credit that was moved by a day', 'UPDATE credits SET applied_at = applied_at + 86400000', 'balance'],
     ['changes that are gone', 'DELETE FROM campaign_changes', 'qualification'],
+    [
+      'an account that nobody opened',
+      `INSERT INTO accounts (advertiser_id, marketplace, currency, position, opened_at) VALUES ('x', 'DE', 'EUR', 1, 0)`,
+      'which accounts',
+    ],
     ['a rate that was changed', `UPDATE fx_rates SET rate = '1.1'`, 'rates'],
     ['a run that is gone', `DELETE FROM promotion_events WHERE type = 'DisbursementRunCompleted'`, 'runs'],
   ])('finds %s', async (_what, sql, where) => {
