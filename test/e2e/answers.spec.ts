@@ -9,6 +9,7 @@ import {
   published,
   qualifyingCampaign,
   rate,
+  TERMS,
 } from '../support/history.js';
 import { startService, type Service } from '../support/server.js';
 
@@ -117,4 +118,19 @@ it("a manual grant cannot take the place of another promotion's credit", async (
   expect([taken.status, taken.body.errors?.map(({ path }) => path)]).toEqual([400, ['/data/creditId']]);
   const run = await service.client.post(`/v1/promotions/${PROMOTION_ID}/disbursements/2022-10-04`, {});
   expect(run.body).toMatchObject({ applied: 1, credits: [creditId], state: 'completed', knownAt: null });
+});
+
+it('a credit is held against the service level of its own terms', async () => {
+  const terms = { ...TERMS, disbursement: { ...(TERMS['disbursement'] as object), within: 'P7D' } };
+  await service.client.append(published('hasty', terms));
+  await service.client.append(opened('adv-4', 'DE', 'EUR'));
+  await service.client.append(payable('adv-4', 'DE'));
+  for (const command of qualifyingCampaign('adv-4', 'DE', 'SP')) await service.client.append(command);
+  const invitation = invited('adv-4');
+  await service.client.append({ ...invitation, data: { ...invitation.data, promotionId: 'hasty' } });
+  const run = await service.client.post<{ position: string }>('/v1/promotions/hasty/disbursements/2022-10-04', {});
+  const path = `/v1/accounts/adv-4/DE/balance?minPosition=${run.body.position}`;
+  const { body } = await get<{ credits: object[] }>(path);
+  // Fifteen days after qualifying: within the 30 of the example's terms, and not within these 7.
+  expect(body.credits).toMatchObject([{ qualifiedAt: '2022-09-19T12:00:00.000Z', withinSla: false }]);
 });
