@@ -111,8 +111,8 @@ function openStore({ store }: Settings): EventStore {
 }
 
 /** The read models lie beside the ledger: `ledger.db` has `ledger.db.models`. They catch up in the background. */
-async function openReadModels(store: EventStore, { store: name }: Settings): Promise<ReadModels> {
-  const db = new ReadModelDatabase(name.startsWith(FILE) ? `${name.slice(FILE.length)}.models` : ':memory:');
+async function openReadModels(store: EventStore, { cachePath }: Settings): Promise<ReadModels> {
+  const db = new ReadModelDatabase(cachePath === null ? ':memory:' : `${cachePath}.models`);
   const readModels = new ReadModels(store, db);
   await readModels.start();
   return readModels;

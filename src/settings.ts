@@ -3,8 +3,12 @@ import { type Instant, instantOf, parseInstant } from './kernel/instant.js';
 export interface Settings {
   readonly host: string;
   readonly port: number;
-  /** `sqlite:PATH` or `memory:`. */
+  /** `sqlite:PATH`, `esdb://…` or `esdb+discover://…`, or `memory:`. */
   readonly store: string;
+  /** What the names of the ledger's streams begin with on a server that it shares with others. */
+  readonly streamPrefix: string;
+  /** Where this process keeps what it can make again from the log (read models, snapshots, indexes); null for memory. */
+  readonly cachePath: string | null;
   /** Whether due runs are performed by themselves. */
   readonly scheduler: boolean;
   /** What *now* is: the default of `asOf`, and what is due. */
@@ -20,6 +24,8 @@ export class SettingsError extends Error {
   }
 }
 
+const FILE = 'sqlite:';
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Reads the settings from environment variables; an empty one counts as not set. Throws SettingsError with every fault. */
@@ -30,10 +36,13 @@ export function loadSettings(env: Environment): Settings {
     if (Array.isArray(parsed)) faults.push(...parsed.map((fault) => `${name} ${fault}`));
     return parsed as T;
   };
+  const store = read('PROMOLEDGER_STORE', 'sqlite:./data/ledger.db', parseStore);
   const settings: Settings = {
     host: read('HOST', '127.0.0.1', parseHost),
     port: read('PORT', '3000', parsePort),
-    store: read('PROMOLEDGER_STORE', 'sqlite:./data/ledger.db', parseStore),
+    store,
+    streamPrefix: read('PROMOLEDGER_STREAM_PREFIX', '', parsePrefix),
+    cachePath: cachePathOf(String(store), env['PROMOLEDGER_CACHE'] || './data/eventstoredb'),
     scheduler: read('PROMOLEDGER_SCHEDULER', 'on', parseSwitch),
     clock: read('PROMOLEDGER_CLOCK', '', parseClock),
   };
@@ -52,11 +61,17 @@ function parsePort(text: string): number | string[] {
 
 /** The value itself is never shown: a connection string may hold a password. */
 function parseStore(text: string): string | string[] {
-  if (text === 'memory:' || /^sqlite:./.test(text)) return text;
-  if (/^esdb(\+discover)?:\/\//.test(text)) {
-    return ['names an EventStoreDB, for which this version has no adapter yet; use sqlite:PATH'];
-  }
-  return ['must be sqlite:PATH, or memory: for tests'];
+  if (text === 'memory:' || /^sqlite:./.test(text) || /^esdb(\+discover)?:\/\/./.test(text)) return text;
+  return ['must be sqlite:PATH, esdb://HOST:PORT or esdb+discover://HOST:PORT, or memory: for tests'];
+}
+
+function parsePrefix(text: string): string | string[] {
+  return /^([a-z][a-z0-9_]{0,63})?$/.test(text) ? text : [`must be at most 64 of a-z, 0-9 and _, not ${shown(text)}`];
+}
+
+function cachePathOf(store: string, elsewhere: string): string | null {
+  if (store === 'memory:') return null;
+  return store.startsWith(FILE) ? store.slice(FILE.length) : elsewhere;
 }
 
 function parseSwitch(text: string): boolean | string[] {

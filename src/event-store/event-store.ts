@@ -36,7 +36,6 @@ export interface Appended {
   readonly position: Position;
   /** One for each event of the batch, in order. */
   readonly positions: readonly Position[];
-  readonly recordedAt: Instant;
 }
 
 export interface AppendConflict {
@@ -53,6 +52,11 @@ export interface LogFilter {
 /** The store cannot be reached or cannot write now; what was not acknowledged may be sent again. */
 export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError';
+}
+
+/** The batch is more than the store takes in one append, however it is retried; fewer events may fit. */
+export class BatchTooLargeError extends Error {
+  override readonly name = 'BatchTooLargeError';
 }
 
 /**
@@ -74,14 +78,29 @@ export abstract class EventStore {
     options?: { from?: number; direction?: 'forwards' | 'backwards' },
   ): AsyncIterable<Recorded>;
 
-  /** The stream's events with these ids, by id, through an index: never a scan of the stream. */
-  abstract find(stream: string, ids: readonly string[]): Promise<ReadonlyMap<string, Recorded>>;
+  /**
+   * The stream's events with these ids, by id, through an index: never a scan of the stream. With `through`, those up to
+   * that revision at least, which a store elsewhere need not be asked for again; without it, of all the stream.
+   */
+  abstract find(
+    stream: string,
+    ids: readonly string[],
+    options?: { through?: number },
+  ): Promise<ReadonlyMap<string, Recorded>>;
 
   /** The log up to where it ended when the last page was read, in position order; `after` is exclusive. */
   abstract readAll(options?: { after?: Position; filter?: LogFilter }): AsyncIterable<Recorded>;
 
-  /** The log from `after`, then live, without gap or repeat, in position order. Unsubscribing stops it. */
-  abstract subscribe(options?: { after?: Position; filter?: LogFilter }): Observable<Recorded>;
+  /**
+   * The log from `after`, then live, without gap or repeat, in position order. Unsubscribing stops it. A store that is
+   * away for a while is waited for. `onSearched` is told now and then how far the log was looked through for events that
+   * the filter keeps: a follower may go on from there.
+   */
+  abstract subscribe(options?: {
+    after?: Position;
+    filter?: LogFilter;
+    onSearched?: (position: Position) => void;
+  }): Observable<Recorded>;
 
   /** The position of the last event, 0 when the log is empty. */
   abstract head(): Promise<Position>;

@@ -102,6 +102,6 @@ function recorded({ text, ...place }: Entry): Recorded {
 }
 
 function answer(entries: readonly Entry[]): Appended {
-  const { revision, position, recordedAt } = entries.at(-1)!;
-  return { revision, position, positions: entries.map((entry) => entry.position), recordedAt };
+  const { revision, position } = entries.at(-1)!;
+  return { revision, position, positions: entries.map((entry) => entry.position) };
 }

@@ -1,5 +1,4 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { instantOf } from '../../kernel/instant.js';
 import { checkBatch, EmbeddedEventStore, judgeAppend, type LogReader } from '../embedded.js';
 import {
   StoreUnavailableError,
@@ -156,7 +155,7 @@ export class SqliteEventStore extends EmbeddedEventStore {
       const position = ++state.position;
       const typeId = this.#typeId(type, state);
       this.#statements.addEvent.run(position, streamId, revision, typeId, key, data, metadata, state.recordedAtMs);
-      return [revision, position, state.recordedAtMs];
+      return [revision, position];
     });
     return answer(places);
   }
@@ -205,15 +204,14 @@ interface PendingAppend {
   readonly reject: (error: StoreUnavailableError) => void;
 }
 
-type Place = [revision: number, position: number, recordedAtMs: number];
+type Place = [revision: number, position: number];
 
 function answer(places: readonly Place[]): Appended {
-  const [revision, position, recordedAtMs] = places.at(-1)!;
+  const [revision, position] = places.at(-1)!;
   return {
     revision,
     position: BigInt(position),
     positions: places.map((place) => BigInt(place[1])),
-    recordedAt: instantOf(recordedAtMs),
   };
 }
 

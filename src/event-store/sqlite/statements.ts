@@ -29,9 +29,7 @@ export function prepareStatements(db: DatabaseSync) {
       `SELECT stream_id, (SELECT max(revision) FROM events e WHERE e.stream_id = s.stream_id)
        FROM streams s WHERE name = ?`,
     ),
-    place: prepare(
-      'SELECT revision, position, recorded_at FROM events WHERE stream_id = ? AND type_id = ? AND key = ?',
-    ),
+    place: prepare('SELECT revision, position FROM events WHERE stream_id = ? AND type_id = ? AND key = ?'),
     addStream: prepare('INSERT INTO streams (name) VALUES (?)'),
     addType: prepare('INSERT INTO types (name) VALUES (?)'),
     addEvent: prepare(
