@@ -8,6 +8,11 @@ export interface EventMetadata {
   /** Version of the event type's contract. */
   readonly version: number;
   readonly correlationId?: string;
+  /**
+   * Given with an event that another store recorded: when it did. It becomes the event's `recordedAt`, and its metadata
+   * reads as it did there, without it. Only for a copy of a whole log: its times are taken as they are.
+   */
+  readonly recordedAt?: Instant;
 }
 
 export interface NewEvent {
@@ -23,7 +28,7 @@ export interface Recorded extends NewEvent {
   /** Place in its stream, from 0. */
   readonly revision: number;
   readonly position: Position;
-  /** When the store appended it; never runs backwards in position order. */
+  /** When the store appended it, which never runs backwards in position order, or the store that it was copied from. */
   readonly recordedAt: Instant;
 }
 

@@ -10,7 +10,7 @@ import {
   type NewEvent,
   type Recorded,
 } from '../../src/event-store/event-store.js';
-import { parseInstant } from '../../src/kernel/instant.js';
+import { instantOf, parseInstant } from '../../src/kernel/instant.js';
 
 export interface ContractHarness {
   /** A store that may already hold events of others: the suite only looks at its own streams. */
@@ -179,6 +179,18 @@ export function eventStoreContract(name: string, harness: ContractHarness): void
         });
       });
 
+      it('keeps when another store recorded an event, and its metadata as it was there', async () => {
+        const copied = { ...fact('a'), metadata: { version: 3, correlationId: 'c-1', recordedAt: LONG_AGO } };
+        await store.append(stream, 'none', [copied, fact('own')]);
+        const [first, own] = await Array.fromAsync(store.read(stream));
+        expect(first).toMatchObject({ recordedAt: LONG_AGO, metadata: { version: 3, correlationId: 'c-1' } });
+        expect(first!.metadata).not.toHaveProperty('recordedAt');
+        expect(own!.recordedAt > LONG_AGO).toBe(true);
+        expect(await Array.fromAsync(store.readAll(log()))).toEqual([first, own]);
+        expect(await store.find(stream, [copied.id])).toEqual(new Map([[copied.id, first]]));
+        expect(await store.append(stream, 'none', [copied])).toMatchObject({ revision: 0 });
+      });
+
       it('shares no object with those who write and read', async () => {
         const data = { amounts: ['1.00'] };
         const writing = store.append(stream, 'none', [{ ...fact('a'), data }]);
@@ -340,6 +352,8 @@ export function eventStoreContract(name: string, harness: ContractHarness): void
     });
   });
 }
+
+const LONG_AGO = instantOf(Date.parse('2012-02-29T12:00:00.123Z'));
 
 const fact = (key: string): NewEvent => ({
   id: `Noted:${key}`,

@@ -1,4 +1,4 @@
-import { instantOf, type Instant } from '../../kernel/instant.js';
+import { instantOf, later, type Instant } from '../../kernel/instant.js';
 import { checkBatch, EmbeddedEventStore, judgeAppend, PAGE, type LogReader } from '../embedded.js';
 import type { AppendConflict, Appended, ExpectedRevision, LogFilter, NewEvent, Recorded } from '../event-store.js';
 
@@ -8,6 +8,7 @@ export class MemoryEventStore extends EmbeddedEventStore {
   readonly #streams = new Map<string, Entry[]>();
   readonly #byId = new Map<string, Entry>();
   readonly #nowMs: () => number;
+  /** The latest there is. */
   #recordedAt = '' as Instant;
 
   constructor(nowMs: () => number = Date.now) {
@@ -26,7 +27,10 @@ export class MemoryEventStore extends EmbeddedEventStore {
   ): Promise<Appended | AppendConflict> {
     this.assertOpen();
     checkBatch(events);
-    const texts = events.map((event) => JSON.stringify(event));
+    const texts = events.map(({ metadata: { recordedAt: _, ...metadata }, ...event }) =>
+      JSON.stringify({ ...event, metadata }),
+    );
+    const copied = events.map(({ metadata }) => metadata.recordedAt);
     const entries = this.#streams.get(stream) ?? [];
     const held = events.map(({ id }) => this.#byId.get(entryKey(stream, id)));
     const verdict = judgeAppend(
@@ -37,14 +41,15 @@ export class MemoryEventStore extends EmbeddedEventStore {
     if (verdict === 'conflict') return { conflict: true, currentRevision: entries.length - 1 };
     if (verdict === 'repeat') return answer(held.filter((entry) => entry !== undefined));
 
-    const now = instantOf(this.#nowMs());
-    if (now > this.#recordedAt) this.#recordedAt = now;
+    const now = later(this.#recordedAt, instantOf(this.#nowMs()));
     const written = events.map(({ id }, index): Entry => {
+      const recordedAt = copied[index] ?? now;
+      this.#recordedAt = later(this.#recordedAt, recordedAt);
       const entry = {
         stream,
         revision: entries.length,
         position: this.tail + 1n,
-        recordedAt: this.#recordedAt,
+        recordedAt,
         text: texts[index]!,
       };
       this.#log.push(entry);

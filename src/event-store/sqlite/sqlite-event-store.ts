@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { epochMs } from '../../kernel/instant.js';
 import { checkBatch, EmbeddedEventStore, judgeAppend, type LogReader } from '../embedded.js';
 import {
   StoreUnavailableError,
@@ -54,11 +55,12 @@ export class SqliteEventStore extends EmbeddedEventStore {
   ): Promise<Appended | AppendConflict> {
     this.assertOpen();
     checkBatch(events);
-    const rows = events.map(({ id, type, data, metadata }): NewRow => ({
+    const rows = events.map(({ id, type, data, metadata: { recordedAt, ...metadata } }): NewRow => ({
       type,
       key: id.slice(type.length + 1),
       data: JSON.stringify(data),
       metadata: JSON.stringify(metadata),
+      copiedMs: recordedAt === undefined ? null : epochMs(recordedAt),
     }));
     return new Promise((resolve, reject) => {
       this.#queue.push({ stream, expected, rows, resolve, reject });
@@ -149,12 +151,14 @@ export class SqliteEventStore extends EmbeddedEventStore {
     if (verdict === 'repeat') return answer(held.filter((place) => place !== undefined));
 
     const streamId = knownStreamId ?? Number(this.#statements.addStream.run(stream).lastInsertRowid);
-    state.recordedAtMs = Math.max(state.recordedAtMs, this.#nowMs());
-    const places = rows.map(({ type, key, data, metadata }, index): Place => {
+    const nowMs = Math.max(state.recordedAtMs, this.#nowMs());
+    const places = rows.map(({ type, key, data, metadata, copiedMs }, index): Place => {
       const revision = lastRevision + 1 + index;
       const position = ++state.position;
       const typeId = this.#typeId(type, state);
-      this.#statements.addEvent.run(position, streamId, revision, typeId, key, data, metadata, state.recordedAtMs);
+      const recordedMs = copiedMs ?? nowMs;
+      state.recordedAtMs = Math.max(state.recordedAtMs, recordedMs);
+      this.#statements.addEvent.run(position, streamId, revision, typeId, key, data, metadata, recordedMs);
       return [revision, position];
     });
     return answer(places);
@@ -185,6 +189,7 @@ export class SqliteEventStore extends EmbeddedEventStore {
 /** Where the log ends and what it knows; a group works on a copy, which counts once it is committed. */
 interface LogState {
   position: number;
+  /** The latest there is. */
   recordedAtMs: number;
   readonly types: Map<string, number>;
 }
@@ -194,6 +199,8 @@ interface NewRow {
   readonly key: string;
   readonly data: string;
   readonly metadata: string;
+  /** When the store it was copied from recorded it; null for an event of our own. */
+  readonly copiedMs: number | null;
 }
 
 interface PendingAppend {
