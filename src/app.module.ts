@@ -106,7 +106,7 @@ const provide = <T, const Tokens extends readonly Constructed<unknown>[]>(
 
 const FILE = 'sqlite:';
 
-function openStore({ store }: Settings): EventStore {
+export function openStore({ store }: Settings): EventStore {
   return store.startsWith(FILE) ? SqliteEventStore.open(store.slice(FILE.length)) : new MemoryEventStore();
 }
 

@@ -7,9 +7,11 @@ import { checkReplay, type ReplayCheck } from './audit/replay-check.js';
 import { balanceOf, replay } from './audit/replay.js';
 import { CommandGateway } from './commands/gateway.js';
 import { importLines, lineBatches } from './commands/import.js';
+import { copyStore } from './copy-store.js';
 import { DEFAULT_ADVERTISERS, runDemo } from './demo/demo.js';
 import { InProcessLedger } from './demo/in-process-ledger.js';
 import { progressOn } from './demo/progress.js';
+import { CopyRefusedError, type Copied } from './event-store/copy.js';
 import { EventStore } from './event-store/event-store.js';
 import { parseInstant, type Instant } from './kernel/instant.js';
 import { isRefusal, type Refusal } from './kernel/refusal.js';
@@ -20,7 +22,7 @@ import { ReadModels } from './read-models/read-models.js';
 import { Scheduler } from './scheduler.js';
 import { loadSettings, type Settings } from './settings.js';
 
-/** What scripts can tell apart: 0 done, 1 failed, 2 refused or wrongly asked, 3 a replay that differs. */
+/** What scripts can tell apart: 0 done, 1 failed, 2 refused or wrongly asked, 3 a replay or a copy that differs. */
 const REFUSED = 2;
 const DIFFERS = 3;
 const DEMO_STORE = './data/demo.db';
@@ -134,6 +136,18 @@ program
   .option('--seed <number>', 'of the season', count, 2022)
   .action(demo);
 
+program
+  .command('copy')
+  .description('copy a ledger into an empty store, or go on with it, and verify it by hash')
+  .requiredOption('--from <store>', 'as PROMOLEDGER_STORE names stores')
+  .requiredOption('--to <store>', 'another one')
+  .option('--json', 'for machines')
+  .action(async ({ from, to, json }: Output & { from: string; to: string }) => {
+    const copied = await copyStore(from, to, progressOn(process.stderr));
+    print(json, { ...copied, head: String(copied.head), equal: copied.difference === null }, () => copyLines(copied));
+    if (copied.difference !== null) process.exitCode = DIFFERS;
+  });
+
 interface Output {
   readonly json?: boolean;
 }
@@ -200,6 +214,16 @@ function checkLines({ events, compared, moments, differences }: ReplayCheck): st
   ];
 }
 
+function copyLines({ appended, held, source, target, difference, hasGrown }: Copied): string[] {
+  return [
+    `${appended} events copied, ${held} were there before.`,
+    `  source sha256 ${source}`,
+    `  target sha256 ${target}`,
+    difference === null ? 'Both logs are equal.' : `The target differs: ${difference}.`,
+    ...(hasGrown ? ['The source was written to meanwhile: the same command goes on from here.'] : []),
+  ];
+}
+
 function print(json: boolean | undefined, answer: object, lines: () => readonly string[]): void {
   console.log(json ? JSON.stringify(answer) : lines().join('\n'));
 }
@@ -236,6 +260,6 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : REFUSED;
   } else {
     console.error(`promoledger: ${error instanceof Error ? error.message : String(error)}`);
-    process.exitCode = error instanceof RefusedError ? REFUSED : 1;
+    process.exitCode = error instanceof RefusedError || error instanceof CopyRefusedError ? REFUSED : 1;
   }
 }

@@ -40,7 +40,7 @@ const RULES: readonly Rule[] = [
   {
     files: /^src\/event-store\//,
     may: /^src\/(kernel\/|event-store\/[a-z-]+\.ts$)/,
-    packages: /^(rxjs|node:timers\/promises)$/,
+    packages: /^(rxjs|node:(crypto|timers\/promises))$/,
   },
   // Application services and the reading side: no Nest, no HTTP, and of the stores the port alone.
   {
