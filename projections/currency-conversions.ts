@@ -17,7 +17,9 @@ export const currencyConversions = {
     switch (event.type) {
       case 'FxRateRecorded': {
         const place = rates.findIndex(({ effectiveAt }) => effectiveAt <= event.data.effectiveAt);
-        return { rates: place < 0 ? [...rates, event.data] : rates.toSpliced(place, 0, event.data) };
+        if (place < 0) return { rates: [...rates, event.data] };
+        // Not toSpliced: the engine of servers as old as 22.10 does not know it.
+        return { rates: [...rates.slice(0, place), event.data, ...rates.slice(place)] };
       }
       default:
         return never(event.type);

@@ -51,9 +51,12 @@ const ownerOf = ({ advertiserId, marketplace, product }: CampaignOwner): Campaig
   product,
 });
 
-/** Puts a fact behind all that are not later than it. Facts mostly come in order, so it looks from the end. */
+/**
+ * Puts a fact behind all that are not later than it. Facts mostly come in order, so it looks from the end. (Not with
+ * toSpliced: the engine of servers as old as 22.10 does not know it.)
+ */
 function inEffectiveOrder<Fact extends { readonly at: string }>(facts: readonly Fact[], fact: Fact): readonly Fact[] {
   let place = facts.length;
   while (place > 0 && facts[place - 1]!.at > fact.at) place -= 1;
-  return facts.toSpliced(place, 0, fact);
+  return [...facts.slice(0, place), fact, ...facts.slice(place)];
 }
