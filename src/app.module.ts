@@ -1,3 +1,5 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { type DynamicModule, Inject, Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { Accounts } from './accounts/accounts.js';
 import { accountDecider, type AccountState } from './accounts/domain/account.js';
@@ -6,7 +8,9 @@ import type { AccountEvent } from './accounts/domain/events.js';
 import { ExpiryRuns } from './accounts/expiry.js';
 import { Campaigns } from './campaigns/campaigns.js';
 import { CommandGateway } from './commands/gateway.js';
-import { EventStore } from './event-store/event-store.js';
+import { Snapshots } from './commands/snapshots.js';
+import { EventStore, StoreUnavailableError } from './event-store/event-store.js';
+import { EventStoreDbStore } from './event-store/eventstoredb/eventstoredb-store.js';
 import { MemoryEventStore } from './event-store/memory/memory-event-store.js';
 import { SqliteEventStore } from './event-store/sqlite/sqlite-event-store.js';
 import { Fx } from './fx/fx.js';
@@ -14,6 +18,7 @@ import { COMMANDS } from './http/commands-registry.js';
 import { CONTROLLERS } from './http/controllers.js';
 import { Readiness } from './http/health.controller.js';
 import { validateCommand } from './http/validation.js';
+import { STREAM_CATEGORIES } from './kernel/identifiers.js';
 import type { Decider } from './kernel/decider.js';
 import { Disbursements } from './promotions/disbursements.js';
 import { Promotions } from './promotions/promotions.js';
@@ -25,6 +30,7 @@ import type { Settings } from './settings.js';
 
 /** What a test may put in the place of the real thing. */
 export interface Overrides {
+  readonly store?: EventStore;
   readonly accountDecider?: Decider<AccountState, AccountCommand, AccountEvent>;
 }
 
@@ -35,6 +41,7 @@ export class AppModule implements OnApplicationShutdown {
     @Inject(EventStore) private readonly store: EventStore,
     @Inject(ReadModels) private readonly readModels: ReadModels,
     @Inject(Scheduler) private readonly scheduler: Scheduler,
+    @Inject(Snapshots) private readonly snapshots: Snapshots,
   ) {}
 
   static forSettings(settings: Settings, overrides: Overrides = {}): DynamicModule {
@@ -43,20 +50,22 @@ export class AppModule implements OnApplicationShutdown {
       module: AppModule,
       controllers: CONTROLLERS,
       providers: [
-        { provide: EventStore, useFactory: () => openStore(settings) },
+        { provide: EventStore, useFactory: () => overrides.store ?? openStore(settings) },
         {
           provide: ReadModels,
           useFactory: (store: EventStore) => openReadModels(store, settings),
           inject: [EventStore],
         },
+        // After the store: whoever has the ledger has what lies beside it.
+        provide(Snapshots, [EventStore], () => new Snapshots(settings.cachePath && `${settings.cachePath}.snapshots`)),
         provide(Queries, [EventStore, ReadModels], (store, models) => new Queries(store, models, settings.clock)),
         provide(Promotions, [EventStore], (store) => new Promotions(store)),
-        provide(Campaigns, [EventStore], (store) => new Campaigns(store)),
-        provide(Fx, [EventStore], (store) => new Fx(store)),
-        provide(Accounts, [EventStore, Promotions, ReadModels], (store, promotions, models) => {
+        provide(Campaigns, [EventStore, Snapshots], (store, snapshots) => new Campaigns(store, snapshots)),
+        provide(Fx, [EventStore, Snapshots], (store, snapshots) => new Fx(store, snapshots)),
+        provide(Accounts, [EventStore, Promotions, ReadModels, Snapshots], (store, promotions, models, snapshots) => {
           const termsOf = (promotionId: string) => promotions.termsOf(promotionId);
           const ratesNow = async () => models.rates.book(await models.caughtUp());
-          return new Accounts(store, decider, termsOf, ratesNow);
+          return new Accounts(store, decider, termsOf, ratesNow, snapshots);
         }),
         provide(CommandGateway, [Accounts, Campaigns, Promotions, Fx], (...handlers) => {
           return new CommandGateway(handlers, (type, data) => {
@@ -89,6 +98,7 @@ export class AppModule implements OnApplicationShutdown {
     await this.scheduler.stop();
     this.readModels.close();
     await this.store.close();
+    this.snapshots.close();
   }
 }
 
@@ -105,9 +115,20 @@ const provide = <T, const Tokens extends readonly Constructed<unknown>[]>(
 ) => ({ provide: token, inject: [...inject], useFactory });
 
 const FILE = 'sqlite:';
+const MEMORY = 'memory:';
 
-export function openStore({ store }: Settings): EventStore {
-  return store.startsWith(FILE) ? SqliteEventStore.open(store.slice(FILE.length)) : new MemoryEventStore();
+export function openStore({ store, streamPrefix, cachePath }: Settings): EventStore {
+  if (store.startsWith(FILE)) return SqliteEventStore.open(store.slice(FILE.length));
+  if (store === MEMORY) return new MemoryEventStore();
+  if (cachePath !== null) mkdirSync(dirname(cachePath), { recursive: true });
+  const logger = new Logger('event-store');
+  return new EventStoreDbStore({
+    connectionString: store,
+    streamPrefix,
+    categories: STREAM_CATEGORIES,
+    indexPath: cachePath === null ? ':memory:' : `${cachePath}.index`,
+    report: (message) => logger.warn(message),
+  });
 }
 
 /** The read models lie beside the ledger: `ledger.db` has `ledger.db.models`. They catch up in the background. */
@@ -125,10 +146,11 @@ class ReadModelsReadiness extends Readiness {
 
   async missing(): ReturnType<Readiness['missing']> {
     try {
-      await this.readModels.ready();
+      await this.readModels.answering();
       return undefined;
     } catch (error) {
-      return { code: 'not-caught-up', detail: (error as Error).message };
+      const code = error instanceof StoreUnavailableError ? 'store-unavailable' : 'not-caught-up';
+      return { code, detail: (error as Error).message };
     }
   }
 }

@@ -1,14 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Observable } from 'rxjs';
-import {
-  EventStore,
-  StoreUnavailableError,
-  type ExpectedRevision,
-  type LogFilter,
-  type NewEvent,
-  type Position,
-  type Recorded,
-} from './event-store.js';
+import { EventStore, StoreUnavailableError, type LogFilter, type Position, type Recorded } from './event-store.js';
 
 /** How many events are read, or looked at, before the event loop gets its turn. */
 export const PAGE = 1000;
@@ -138,28 +130,4 @@ type LogRange = { after?: Position; filter?: LogFilter };
 interface Follower {
   wake(): void;
   end(): void;
-}
-
-/** Refuses batches that no caller can mean, before they can spoil those of others. */
-export function checkBatch(events: readonly NewEvent[]): void {
-  if (events.length === 0) throw new TypeError('a batch has at least one event');
-  if (new Set(events.map(({ id }) => id)).size !== events.length) throw new TypeError('a batch repeats an event id');
-  const stray = events.find(({ id, type }) => !id.startsWith(`${type}:`));
-  if (stray) throw new TypeError(`the event id ${stray.id} does not begin with its type ${stray.type}`);
-}
-
-/**
- * Decides an append by what its stream holds: `held` are the revisions of the batch's ids, in the batch's order,
- * `lastRevision` is -1 for a stream that does not exist.
- */
-export function judgeAppend(
-  lastRevision: number,
-  expected: ExpectedRevision,
-  held: readonly (number | undefined)[],
-): 'write' | 'repeat' | 'conflict' {
-  const [first] = held;
-  if (first !== undefined && held.every((revision, index) => revision === first + index)) return 'repeat';
-  if (held.some((revision) => revision !== undefined)) return 'conflict';
-  const fits = expected === 'any' || lastRevision === (expected === 'none' ? -1 : expected);
-  return fits ? 'write' : 'conflict';
 }

@@ -8,6 +8,7 @@ export interface EventMetadata {
   /** Version of the event type's contract. */
   readonly version: number;
   readonly correlationId?: string;
+  readonly causationId?: string;
   /**
    * Given with an event that another store recorded: when it did. It becomes the event's `recordedAt`, and its metadata
    * reads as it did there, without it. Only for a copy of a whole log: its times are taken as they are.

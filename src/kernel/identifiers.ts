@@ -24,6 +24,9 @@ export const enrollmentStream = (promotionId: string, advertiserId: string): str
   `enrollment-${promotionId}.${advertiserId}`;
 export const fxStream = (base: string, quote: string): string => `fx-${base}.${quote}`;
 
+/** What the names of the ledger's streams begin with, each kind of stream one: the log is made of these. */
+export const STREAM_CATEGORIES = ['account-', 'campaign-', 'enrollment-', 'fx-', 'promotion-'] as const;
+
 /** The id of the one credit that a run may give for a product: derived, so that two servers cannot give it twice. */
 export const derivedCreditId = (promotionId: string, advertiserId: string, marketplace: string, product: string) =>
   `${promotionId}:${advertiserId}:${marketplace}:${product}`;

@@ -2,14 +2,15 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Position, Recorded } from '../event-store/event-store.js';
 
 /** Raised with every change to what any model stores: a file of another version is emptied and built anew. */
-const MODELS_VERSION = 1;
+const MODELS_VERSION = 2;
 
 const CHECKPOINT = `
   CREATE TABLE IF NOT EXISTS checkpoint (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     position INTEGER NOT NULL,
     stream TEXT NOT NULL,
-    event_id TEXT NOT NULL
+    event_id TEXT NOT NULL,
+    searched INTEGER NOT NULL
   ) STRICT`;
 
 /** The event that the read models include last: by it a file is known to belong to its log. */
@@ -17,6 +18,8 @@ export interface Checkpoint {
   readonly position: Position;
   readonly stream: string;
   readonly eventId: string;
+  /** So far there is nothing more to include. */
+  readonly searched: Position;
 }
 
 /** Tables kept from the log. A model creates its tables with the database it is constructed with. */
@@ -35,7 +38,7 @@ export interface ReadModel {
 export class ReadModelDatabase {
   private readonly sql: DatabaseSync;
   private readonly schemas: string[] = [];
-  private readonly statements: Record<'begin' | 'commit' | 'rollback' | 'load' | 'save', StatementSync>;
+  private readonly statements: Record<'begin' | 'commit' | 'rollback' | 'load' | 'save' | 'searched', StatementSync>;
 
   /** `path` is a file, or `:memory:`. One process owns the file; a second one fails at once. */
   constructor(path: string, version = MODELS_VERSION) {
@@ -52,8 +55,9 @@ export class ReadModelDatabase {
       begin: this.prepare('BEGIN IMMEDIATE'),
       commit: this.prepare('COMMIT'),
       rollback: this.prepare('ROLLBACK'),
-      load: this.prepare('SELECT position, stream, event_id AS eventId FROM checkpoint'),
-      save: this.prepare('INSERT OR REPLACE INTO checkpoint (one, position, stream, event_id) VALUES (1, ?, ?, ?)'),
+      load: this.prepare('SELECT position, stream, event_id AS eventId, searched FROM checkpoint'),
+      save: this.prepare('INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?, ?, ?)'),
+      searched: this.prepare('UPDATE checkpoint SET searched = ?'),
     };
   }
 
@@ -78,8 +82,13 @@ export class ReadModelDatabase {
 
   /** Commits what the models wrote, up to and including `last`. */
   commit(last: Recorded): void {
-    this.statements.save.run(last.position, last.stream, last.id);
+    this.statements.save.run(last.position, last.stream, last.id, last.position);
     this.statements.commit.run();
+  }
+
+  /** The log holds nothing of the ledger between the checkpoint and `position`: the next start need not look. */
+  searched(position: Position): void {
+    this.statements.searched.run(position);
   }
 
   rollback(): void {

@@ -1,4 +1,5 @@
-import type { EventStore, Position } from '../event-store/event-store.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StoreUnavailableError, type EventStore, type Position } from '../event-store/event-store.js';
 import { daysMs } from '../kernel/calendar.js';
 import type { Instant } from '../kernel/instant.js';
 import type { CampaignFacts } from '../promotions/domain/qualifying.js';
@@ -20,6 +21,8 @@ import { Statements } from './statement.js';
 const PATIENCE_MS = 5000;
 /** What an answer waits for by itself, in ms: read models that are up are rarely so far behind. */
 const MOMENT_MS = 250;
+/** How long a start, or somebody who asks whether all is well, waits for the store, in ms. */
+const STORE_MS = 1000;
 
 /** The read models did not include a position in time; asking again is safe. */
 export class NotCaughtUpError extends Error {
@@ -36,7 +39,9 @@ export class ReadModels {
   readonly rates: RatesModel;
   readonly times: LogTimes;
   readonly runner: ReadModelRunner;
-  private headAtStart: Position = 0n;
+  /** Null until the store has been reached. */
+  private headAtStart: Position | null = null;
+  private closed = false;
 
   constructor(
     private readonly store: EventStore,
@@ -77,15 +82,28 @@ export class ReadModels {
     return this.store.head();
   }
 
-  /** Begins to follow the log. */
+  /** Begins to follow the log. A store that is away is waited for in the background: services start in any order. */
   async start(): Promise<void> {
-    this.headAtStart = await this.head();
-    await this.runner.start();
+    const following = this.follow();
+    following.catch((error: unknown) => this.runner.fail(error));
+    await Promise.race([following, sleep(STORE_MS, undefined, { ref: false })]);
   }
 
-  /** Waits until what was recorded before the start is included: half a log answers nothing. Throws NotCaughtUpError. */
+  /**
+   * Waits until what was recorded before the start is included: half a log answers nothing. Throws NotCaughtUpError, or
+   * StoreUnavailableError when the store was never reached.
+   */
   async ready(): Promise<void> {
-    if (this.runner.failed || this.runner.position < this.headAtStart) await this.reached(this.headAtStart);
+    if (this.runner.failed) await this.reached(this.runner.position);
+    if (this.headAtStart === null) throw new StoreUnavailableError('The store has not been reached yet.');
+    if (this.runner.position < this.headAtStart) await this.reached(this.headAtStart);
+  }
+
+  /** Whether questions can be answered now: `ready`, and the store answers within a moment. Throws as `ready`. */
+  async answering(): Promise<void> {
+    await this.ready();
+    const answer = await Promise.race([this.head(), sleep(STORE_MS, null, { ref: false })]);
+    if (answer === null) throw new StoreUnavailableError(`The store has not answered within ${STORE_MS} ms.`);
   }
 
   /** Waits until a position is included. Throws NotCaughtUpError, also when the read models have failed. */
@@ -125,7 +143,23 @@ export class ReadModels {
     return this.campaigns.factsOf({ ...facts, product }, facts.calendar.start, moment);
   }
 
+  private async follow(): Promise<void> {
+    while (!this.closed) {
+      try {
+        const head = await this.head();
+        if (this.closed) return;
+        await this.runner.start();
+        this.headAtStart = head;
+        return;
+      } catch (error) {
+        if (!(error instanceof StoreUnavailableError)) throw error;
+        await sleep(STORE_MS, undefined, { ref: false });
+      }
+    }
+  }
+
   close(): void {
+    this.closed = true;
     this.runner.stop();
     this.db.close();
   }

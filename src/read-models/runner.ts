@@ -18,6 +18,7 @@ export class ReadModelRunner {
   private readonly waiters = new Set<Waiter>();
   private subscription: Subscription | undefined;
   private failure: Error | undefined;
+  private isStopped = false;
   private committed: Position = 0n;
   private uncommitted: Recorded | undefined;
   private uncommittedEvents = 0;
@@ -41,9 +42,13 @@ export class ReadModelRunner {
 
   /** Catches up from the checkpoint, from the beginning when the file is another log's, and stays subscribed. */
   async start(): Promise<void> {
-    if (!(await this.belongsToTheLog())) this.empty();
-    this.committed = this.db.checkpoint()?.position ?? 0n;
-    this.subscription = this.store.subscribe({ after: this.committed }).subscribe({
+    const belongs = await this.belongsToTheLog();
+    if (this.isStopped) return;
+    if (!belongs) this.empty();
+    const { position = 0n, searched = 0n } = this.db.checkpoint() ?? {};
+    this.committed = position;
+    const onSearched = (reached: Position) => this.searched(reached);
+    this.subscription = this.store.subscribe({ after: searched, onSearched }).subscribe({
       next: (event) => this.receive(event),
       error: (error: unknown) => this.fail(error),
     });
@@ -53,6 +58,7 @@ export class ReadModelRunner {
 
   /** Commits what has arrived and lets go of the subscription. */
   stop(): void {
+    this.isStopped = true;
     this.subscription?.unsubscribe();
     this.commit();
     this.settle(() => false);
@@ -63,6 +69,7 @@ export class ReadModelRunner {
     this.stop();
     this.empty();
     this.failure = undefined;
+    this.isStopped = false;
     await this.start();
   }
 
@@ -111,6 +118,11 @@ export class ReadModelRunner {
     }
   }
 
+  private searched(position: Position): void {
+    if (this.uncommitted) this.commit();
+    if (!this.failure) this.db.searched(position);
+  }
+
   private commit(): void {
     clearImmediate(this.flush);
     this.flush = undefined;
@@ -127,7 +139,7 @@ export class ReadModelRunner {
   }
 
   /** Goes back to the checkpoint and stands still: a model that cannot read the log must not answer from half of it. */
-  private fail(error: unknown): void {
+  fail(error: unknown): void {
     clearImmediate(this.flush);
     this.flush = undefined;
     this.failure = error instanceof Error ? error : new Error(String(error));

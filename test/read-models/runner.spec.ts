@@ -130,7 +130,7 @@ describe('the read model runner', () => {
   });
 
   it.each([
-    ['another version of the models', 2, false],
+    ['another version of the models', 99, false],
     ['another log', undefined, true],
   ])('begins anew with a file of %s', async (_, version, anotherLog) => {
     await append();

@@ -1,5 +1,6 @@
 import { instantOf, later, type Instant } from '../../kernel/instant.js';
-import { checkBatch, EmbeddedEventStore, judgeAppend, PAGE, type LogReader } from '../embedded.js';
+import { checkBatch, judgeAppend } from '../appending.js';
+import { EmbeddedEventStore, PAGE, type LogReader } from '../embedded.js';
 import type { AppendConflict, Appended, ExpectedRevision, LogFilter, NewEvent, Recorded } from '../event-store.js';
 
 /** For tests. It keeps events as text, like a store on disk: nothing in it is shared with those who write and read. */

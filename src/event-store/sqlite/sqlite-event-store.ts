@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { epochMs } from '../../kernel/instant.js';
-import { checkBatch, EmbeddedEventStore, judgeAppend, type LogReader } from '../embedded.js';
+import { checkBatch, judgeAppend } from '../appending.js';
+import { EmbeddedEventStore, type LogReader } from '../embedded.js';
 import {
   StoreUnavailableError,
   type AppendConflict,

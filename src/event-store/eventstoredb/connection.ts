@@ -1,0 +1,162 @@
+import {
+  AccessDeniedError,
+  EventStoreDBClient,
+  InvalidArgumentError,
+  MaxAppendSizeExceededError,
+  StreamDeletedError,
+  StreamNotFoundError,
+  WrongExpectedVersionError,
+} from '@eventstore/db-client';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StoreUnavailableError } from '../event-store.js';
+import { ForeignEventError } from './wire.js';
+
+/** How long an answer is waited for, in ms. */
+export interface Patience {
+  /** For one attempt. */
+  readonly attemptMs: number;
+  /** For an operation with all its attempts: a leader election is ridden out, an outage is not. */
+  readonly totalMs: number;
+}
+
+const PATIENCE: Patience = { attemptMs: 5_000, totalMs: 10_000 };
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 2_000;
+
+/** What a repetition cannot mend; everything else (away, late, not the leader, cut off) may be better a moment later. */
+const FINAL = [
+  ForeignEventError,
+  WrongExpectedVersionError,
+  MaxAppendSizeExceededError,
+  StreamNotFoundError,
+  StreamDeletedError,
+  InvalidArgumentError,
+];
+
+/** What the client's reads are, as far as it matters here. */
+interface Reading<T> extends AsyncIterable<T> {
+  on(event: 'error', listener: () => void): unknown;
+  destroy(): unknown;
+  cancel(): Promise<void>;
+}
+
+/**
+ * The client, and what makes it fit for a cluster: operations are repeated with a jittered back-off, and told apart in
+ * time from a server that is away. The client finds a new leader by itself, when its calls fail.
+ */
+export class Connection {
+  readonly client: EventStoreDBClient;
+  readonly #closing = new AbortController();
+  #isLost = false;
+
+  /** `connectionString` as the server's documentation gives it; `report` is told in a line when the server goes and comes. */
+  constructor(
+    connectionString: string,
+    private readonly report: (message: string) => void,
+    private readonly patience: Patience = PATIENCE,
+  ) {
+    this.client = EventStoreDBClient.connectionString(connectionString);
+    // Appends get a call each, with a deadline of its own. The client's other way, one shared batch stream, keeps its books
+    // in a place common to all clients of a process: when it breaks, answers are lost and rejections go unhandled.
+    (this.client as unknown as { supports: () => Promise<boolean> }).supports = async () => false;
+  }
+
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  assertOpen(): void {
+    if (this.closing.aborted) throw new StoreUnavailableError('the store is closed');
+  }
+
+  /** The operation's answer. Throws StoreUnavailableError when none came in time, and what is final at once. */
+  async attempt<T>(operation: (client: EventStoreDBClient, deadlineMs: number) => Promise<T>): Promise<T> {
+    const until = Date.now() + this.patience.totalMs;
+    for (let failures = 0; ; failures += 1) {
+      this.assertOpen();
+      try {
+        const answer = await operation(this.client, this.patience.attemptMs);
+        this.found();
+        return answer;
+      } catch (error) {
+        if (FINAL.some((kind) => error instanceof kind)) throw error;
+        if (this.closing.aborted) throw new StoreUnavailableError('the store was closed', { cause: error });
+        this.lost(error);
+        const pause = pauseAfter(failures);
+        if (error instanceof AccessDeniedError || Date.now() + pause > until) throw unavailable(error);
+        await this.pause(pause);
+      }
+    }
+  }
+
+  /** All that a read answers, attempted as a whole; nothing for a stream that does not exist. */
+  collect<T>(start: (client: EventStoreDBClient) => Reading<T>): Promise<T[]> {
+    return this.attempt(async (client, deadlineMs) => {
+      const events: T[] = [];
+      const reading = start(client);
+      // A read has no deadline of its own: it is cut off when nothing has come for so long. A read that was cut ends as if
+      // it were complete, hence the flag.
+      let isLate = false;
+      const cut = () => {
+        isLate = true;
+        reading.cancel().catch(() => undefined);
+        reading.destroy();
+      };
+      const timer = setTimeout(cut, deadlineMs);
+      this.closing.addEventListener('abort', cut);
+      // Of a call that breaks the client may tell more than once.
+      reading.on('error', () => undefined);
+      try {
+        for await (const event of reading) {
+          events.push(event);
+          timer.refresh();
+        }
+      } catch (error) {
+        if (error instanceof StreamNotFoundError) return [];
+        if (!isLate) throw error;
+      } finally {
+        clearTimeout(timer);
+        this.closing.removeEventListener('abort', cut);
+      }
+      if (isLate) throw new Error(`no answer within ${deadlineMs} ms`);
+      return events;
+    });
+  }
+
+  /** Waits before the next attempt after so many failures; ends early, without an error, when `signal` says so. */
+  async backOff(failures: number, signal: AbortSignal): Promise<void> {
+    await sleep(pauseAfter(failures), undefined, { signal }).catch(() => undefined);
+  }
+
+  /** To be told what a subscription learns of the server. */
+  lost(error: unknown): void {
+    if (!this.#isLost) this.report(`EventStoreDB does not answer (${messageOf(error)}); trying again`);
+    this.#isLost = true;
+  }
+
+  found(): void {
+    if (this.#isLost) this.report('EventStoreDB answers again');
+    this.#isLost = false;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.client.dispose();
+  }
+
+  private async pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.closing }).catch(() => undefined);
+  }
+}
+
+/** Full jitter: those who failed together do not come back together. */
+const pauseAfter = (failures: number): number =>
+  Math.random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures, 10));
+
+function unavailable(error: unknown): StoreUnavailableError {
+  const why =
+    error instanceof AccessDeniedError ? 'refuses these credentials' : `cannot be reached: ${messageOf(error)}`;
+  return new StoreUnavailableError(`EventStoreDB ${why}`, { cause: error });
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

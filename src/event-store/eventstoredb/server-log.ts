@@ -1,0 +1,124 @@
+import { BACKWARDS, END, START, streamNameFilter, type AllStreamResolvedEvent } from '@eventstore/db-client';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { LogFilter, Position, Recorded } from '../event-store.js';
+import type { Connection } from './connection.js';
+import { ForeignEventError, fromServer, toLogPosition } from './wire.js';
+
+/** Events to a read; so many wait at most for a slow follower, the rest with the server. */
+export const PAGE = 500;
+/** Events of one look at the end of the log: what others write between ours is mostly the server's own links. */
+const GLANCE = 32;
+/** The server looks at so many events at a time, and says how far it came after twice as many without a match. */
+const SEARCH_WINDOW = 500;
+const CHECKPOINT_WINDOWS = 2;
+
+export interface Following {
+  /** Exclusive. */
+  readonly after: Position;
+  readonly filter: LogFilter;
+  /** Told how far the server has looked, when there is nothing before that to deliver. */
+  readonly onSearched?: ((position: Position) => void) | undefined;
+  readonly stop: AbortSignal;
+}
+
+/** Up to `searched` the log was looked through: `head` is the last of ours in it. */
+export interface LogEnd {
+  readonly head: Position;
+  readonly searched: Position;
+}
+
+/** The log of the whole server, as far as it is ours. */
+export class ServerLog {
+  constructor(
+    private readonly connection: Connection,
+    private readonly prefix: string,
+  ) {}
+
+  /**
+   * Looks back from the end of the log for the last event that the filter keeps, as far as nobody has looked yet. The
+   * client has no filter for this direction; `known` keeps it short.
+   */
+  async end(filter: LogFilter, known: LogEnd): Promise<LogEnd> {
+    const prefixes = this.prefixesOf(filter);
+    let searched: Position | undefined;
+    let before: Position | undefined;
+    for (let count = GLANCE; ; count = PAGE) {
+      const page = await this.connection.collect<AllStreamResolvedEvent>((client) =>
+        client.readAll({
+          direction: BACKWARDS,
+          fromPosition: before === undefined ? END : toLogPosition(before),
+          maxCount: count,
+          requiresLeader: true,
+        }),
+      );
+      for (const { event } of page) {
+        if (!event) continue;
+        const position = event.position.commit;
+        searched ??= position;
+        before = position;
+        if (prefixes.some((prefix) => event.streamId.startsWith(prefix))) return { head: position, searched };
+        if (position <= known.searched) return { head: known.head, searched };
+      }
+      if (page.length < count) return { head: known.head, searched: searched ?? known.searched };
+    }
+  }
+
+  /** The log from `after` on, without end, through lost connections; ends when `stop` says so. */
+  async *follow({ after, filter, onSearched, stop }: Following): AsyncGenerator<Recorded> {
+    let from = after;
+    for (let failures = 0; !stop.aborted; failures += 1) {
+      // What the server says of how far it looked overtakes what waits here to be delivered: it holds when nothing does.
+      let isWaiting = true;
+      const subscription = this.connection.client.subscribeToAll(
+        {
+          fromPosition: from === 0n ? START : toLogPosition(from),
+          filter: streamNameFilter({
+            prefixes: this.prefixesOf(filter),
+            maxSearchWindow: SEARCH_WINDOW,
+            checkpointInterval: CHECKPOINT_WINDOWS,
+            checkpointReached: async (_, { commit }) => {
+              do await nextTurn();
+              while (!stop.aborted && (!isWaiting || subscription.readableLength > 0));
+              if (stop.aborted || commit <= from) return;
+              from = commit;
+              onSearched?.(commit);
+            },
+          }),
+          requiresLeader: true,
+        },
+        { highWaterMark: PAGE },
+      );
+      const end = () => {
+        subscription.unsubscribe().catch(() => undefined);
+        subscription.destroy();
+      };
+      stop.addEventListener('abort', end);
+      // Of a call that breaks the client may tell more than once.
+      subscription.on('error', () => undefined);
+      subscription.on('confirmation', () => {
+        failures = 0;
+        this.connection.found();
+      });
+      try {
+        for await (const { event } of subscription) {
+          isWaiting = false;
+          const recorded = fromServer(event!, this.prefix);
+          from = recorded.position;
+          yield recorded;
+          isWaiting = true;
+        }
+      } catch (error) {
+        if (error instanceof ForeignEventError) throw error;
+        if (!stop.aborted) this.connection.lost(error);
+      } finally {
+        stop.removeEventListener('abort', end);
+        end();
+      }
+      if (!stop.aborted) await this.connection.backOff(failures, stop);
+    }
+  }
+
+  private prefixesOf({ streamPrefixes }: LogFilter): string[] {
+    return streamPrefixes.map((prefix) => this.prefix + prefix);
+  }
+}

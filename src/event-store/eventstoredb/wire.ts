@@ -1,0 +1,95 @@
+import {
+  jsonEvent,
+  type AllStreamResolvedEvent,
+  type JSONEventData,
+  type ResolvedEvent,
+  type Position as LogPosition,
+} from '@eventstore/db-client';
+import { createHash } from 'node:crypto';
+import { instantOf, type Instant } from '../../kernel/instant.js';
+import type { EventMetadata, NewEvent, Position, Recorded } from '../event-store.js';
+
+/**
+ * How the ledger's events stand in EventStoreDB. An event's id there must be a UUID, so the natural id is kept in the
+ * metadata and the UUID is derived from it: the same fact has the same id on every server. `$correlationId` and
+ * `$causationId` are the server's own names: its `$by_correlation_id` projection reads them.
+ */
+interface ServerMetadata {
+  readonly id: string;
+  readonly version: number;
+  readonly recordedAt?: Instant;
+  readonly $correlationId?: string;
+  readonly $causationId?: string;
+}
+
+/** Names the ledger's events among all UUIDs of version 5; changing it would make every fact another fact. */
+const NAMESPACE = Buffer.from('6f1c9a52b1d84e0fa6f47b3f0b6cd0a7', 'hex');
+
+/** The UUID of the event with a natural id in a stream (RFC 9562, version 5), as its 16 bytes. */
+export function eventKey(stream: string, id: string): Buffer {
+  const key = createHash('sha1').update(NAMESPACE).update(`${stream}\n${id}`).digest().subarray(0, 16);
+  key[6] = (key[6]! & 0x0f) | 0x50;
+  key[8] = (key[8]! & 0x3f) | 0x80;
+  return key;
+}
+
+const uuidOf = (key: Buffer): string =>
+  key.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+
+export function toServer(stream: string, { id, type, data, metadata }: NewEvent): JSONEventData {
+  const { version, recordedAt, correlationId, causationId } = metadata;
+  const kept: ServerMetadata = {
+    id,
+    version,
+    ...(recordedAt && { recordedAt }),
+    ...(correlationId && { $correlationId: correlationId }),
+    ...(causationId && { $causationId: causationId }),
+  };
+  // The client writes it down only when the call goes out: until then the caller may change what is its own.
+  const copy = structuredClone(data) as Record<string, unknown>;
+  return jsonEvent({ id: uuidOf(eventKey(stream, id)), type, data: copy, metadata: kept });
+}
+
+type ServerEvent = NonNullable<(ResolvedEvent | AllStreamResolvedEvent)['event']>;
+
+/** Another program wrote into a stream of the ledger: answering from half-understood facts would be worse than not at all. */
+export class ForeignEventError extends Error {
+  override readonly name = 'ForeignEventError';
+}
+
+/** Throws ForeignEventError. */
+export function fromServer(event: ServerEvent, prefix: string): Recorded {
+  const { id, version, recordedAt, $correlationId, $causationId } = (event.metadata ?? {}) as Partial<ServerMetadata>;
+  if (id === undefined || version === undefined || !event.isJson) {
+    throw new ForeignEventError(`event ${event.revision} of ${event.streamId} was not written by this ledger`);
+  }
+  const metadata: EventMetadata = {
+    version,
+    ...($correlationId && { correlationId: $correlationId }),
+    ...($causationId && { causationId: $causationId }),
+  };
+  return {
+    stream: event.streamId.slice(prefix.length),
+    revision: Number(event.revision),
+    position: positionOf(event),
+    recordedAt: recordedAt ?? instantOf(event.created.getTime()),
+    id,
+    type: event.type,
+    data: event.data as object,
+    metadata,
+  };
+}
+
+/**
+ * The server orders its log by pairs of a commit and a prepare position. They differ only for what the TCP protocol's
+ * explicit transactions wrote, which gRPC clients cannot: of all that this ledger writes the two are equal, and one
+ * number, the place in bytes, says it. An event of which they differ is another program's, and is refused.
+ */
+export function positionOf({ position, streamId, revision }: ServerEvent): Position {
+  if (position === undefined || position.commit !== position.prepare) {
+    throw new ForeignEventError(`event ${revision} of ${streamId} was written in a transaction: it has no single position`);
+  }
+  return position.commit;
+}
+
+export const toLogPosition = (position: Position): LogPosition => ({ commit: position, prepare: position });
