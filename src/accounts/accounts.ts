@@ -1,5 +1,6 @@
 import type { FactHandler, Handled } from '../commands/facts.js';
 import { CommandHandling, type Outcome } from '../commands/handling.js';
+import type { Snapshots } from '../commands/snapshots.js';
 import type { EventStore } from '../event-store/event-store.js';
 import { convert, type RateBook } from '../fx/domain/conversion.js';
 import type { Decider } from '../kernel/decider.js';
@@ -32,8 +33,9 @@ export class Accounts implements FactHandler {
     private readonly termsOf: (promotionId: string) => Promise<PromotionTerms | null>,
     /** The rates as they are recorded when it is asked. */
     private readonly ratesNow: () => Promise<RateBook>,
+    snapshots: Snapshots,
   ) {
-    this.handling = new CommandHandling(store, decider);
+    this.handling = new CommandHandling(store, decider, snapshots);
   }
 
   async handle(type: string, data: object, said: object): Promise<Handled> {

@@ -1,5 +1,6 @@
 import type { FactHandler, Handled } from '../commands/facts.js';
 import { CommandHandling } from '../commands/handling.js';
+import type { Snapshots } from '../commands/snapshots.js';
 import type { EventStore } from '../event-store/event-store.js';
 import { campaignStream } from '../kernel/identifiers.js';
 import { campaignDecider, type CampaignState } from './domain/campaign.js';
@@ -14,8 +15,8 @@ export class Campaigns implements FactHandler {
   ]);
   private readonly handling: CommandHandling<CampaignState, CampaignEvent, CampaignEvent>;
 
-  constructor(store: EventStore) {
-    this.handling = new CommandHandling(store, campaignDecider);
+  constructor(store: EventStore, snapshots: Snapshots) {
+    this.handling = new CommandHandling(store, campaignDecider, snapshots);
   }
 
   async handle(type: string, data: object, said: object): Promise<Handled> {

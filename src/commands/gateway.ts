@@ -121,6 +121,7 @@ async function standingAlone(results: readonly Promise<ItemResult>[]): Promise<I
 
 const FAILURES: ReadonlyMap<unknown, { readonly code: string; readonly detail: string }> = new Map([
   ['StoreUnavailableError', { code: 'store-unavailable', detail: 'The store could not be written; send it again.' }],
+  ['BatchTooLargeError', { code: 'batch-too-large', detail: 'The fact is larger than the store takes.' }],
   ['NotCaughtUpError', { code: 'not-caught-up', detail: 'What it depends on is not up to date yet; send it again.' }],
 ]);
 

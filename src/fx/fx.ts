@@ -1,5 +1,6 @@
 import type { FactHandler, Handled } from '../commands/facts.js';
 import { CommandHandling } from '../commands/handling.js';
+import type { Snapshots } from '../commands/snapshots.js';
 import type { EventStore } from '../event-store/event-store.js';
 import { fxStream } from '../kernel/identifiers.js';
 import type { FxEvent, FxRateRecorded } from './domain/events.js';
@@ -9,8 +10,8 @@ export class Fx implements FactHandler {
   readonly facts = new Map([['FxRateRecorded', {}]]);
   private readonly handling: CommandHandling<null, FxRateRecorded, FxEvent>;
 
-  constructor(store: EventStore) {
-    this.handling = new CommandHandling(store, fxDecider);
+  constructor(store: EventStore, snapshots: Snapshots) {
+    this.handling = new CommandHandling(store, fxDecider, snapshots);
   }
 
   async handle(_type: string, data: object, said: object): Promise<Handled> {

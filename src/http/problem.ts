@@ -81,6 +81,7 @@ export function orThrow<T>(answer: T | Refusal): T {
 
 /** Errors of other layers that have a code. They are known by name: this folder depends on nobody who throws them. */
 const NAMED: Readonly<Record<string, readonly [ProblemCode, string]>> = {
+  BatchTooLargeError: ['batch-too-large', 'The fact is larger than the store takes.'],
   NotCaughtUpError: ['not-caught-up', 'The position asked for was not reached in time; ask again.'],
   StoreUnavailableError: ['store-unavailable', 'Nothing that was not acknowledged is recorded; send it again.'],
 };

@@ -25,7 +25,28 @@ export interface Decider<State, Command, Event extends EventLike> {
   idOf(event: Event): string;
   /** Ids of the stream's earlier facts that deciding this command needs, besides its own. */
   refersTo?(command: Command): readonly string[];
+  /** For streams that grow without bound: how their state is written down, so that it need not be folded from the start. */
+  readonly codec?: StateCodec<State>;
 }
+
+/** Writes a state down and reads it again, exactly: `decode(encode(state))` decides and evolves as `state` does. */
+export interface StateCodec<State> {
+  /** Raised with every change to what the state holds, to `evolve` or to the text: text of another version is not read. */
+  readonly version: number;
+  encode(state: State): string;
+  /** Of text that `encode` of this version made. */
+  decode(text: string): State;
+  /** How many entries the state holds, at least 1: what it costs to keep and to write. To be told without counting. */
+  weigh(state: State): number;
+}
+
+/** For a state of a few plain values, whatever its history. */
+export const plainCodec = <State>(version: number): StateCodec<State> => ({
+  version,
+  encode: (state) => JSON.stringify(state),
+  decode: (text) => JSON.parse(text) as State,
+  weigh: () => 1,
+});
 
 /** Ends a switch over a union: the compiler refuses it while a case is missing. */
 export function never(value: never): never {

@@ -23,8 +23,9 @@ interface Remembering {
 
 /** The decider with the bug in it; with a bug that alters nothing, the decider as it is. */
 export function withBug(decider: AccountDecider, bug: Bug): AccountDecider {
+  const { codec: _, ...rules } = decider;
   const buggy: Decider<Remembering, AccountCommand, AccountEvent> = {
-    ...decider,
+    ...rules,
     initial: { inner: decider.initial, events: [] },
     evolve: ({ inner, events }, event) => ({ inner: decider.evolve(inner, event), events: [...events, event] }),
     decide: (command, { inner, events }, recorded) => {

@@ -2,6 +2,7 @@ import { never, type Decider } from '../../kernel/decider.js';
 import type { Instant } from '../../kernel/instant.js';
 import { minorOf } from '../../kernel/money.js';
 import { inBurnOrder } from './burn-down.js';
+import { accountCodec } from './codec.js';
 import { decide, type AccountCommand } from './decide.js';
 import type { AccountEvent, CreditApplied, CreditPart } from './events.js';
 import { holdingFrom, moved, type Holding } from './holding.js';
@@ -42,6 +43,7 @@ export const accountDecider: Decider<AccountState, AccountCommand, AccountEvent>
   evolve,
   idOf,
   refersTo: (command) => (command.type === 'ClickReversed' ? [`ClickSpent:${command.data.clickId}`] : []),
+  codec: accountCodec,
 };
 
 function evolve(state: AccountState, event: AccountEvent): AccountState {

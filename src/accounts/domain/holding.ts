@@ -9,9 +9,18 @@ export interface Holding {
   readonly at: Instant;
   readonly after: bigint;
   readonly before: Holding | null;
+  /** How many movements there are, this one and those before it. */
+  readonly length: number;
 }
 
-export const holdingFrom = (at: Instant, amount: bigint): Holding => ({ at, after: amount, before: null });
+const movement = (at: Instant, after: bigint, before: Holding | null): Holding => ({
+  at,
+  after,
+  before,
+  length: (before?.length ?? 0) + 1,
+});
+
+export const holdingFrom = (at: Instant, amount: bigint): Holding => movement(at, amount, null);
 
 /** The least it holds at any instant from `at` on: what may be taken at `at` without overdrawing a later moment. */
 export function leastFrom(holding: Holding, at: Instant): bigint {
@@ -35,12 +44,22 @@ export function moved(holding: Holding, at: Instant, delta: bigint): Holding {
     rest = rest.before;
   }
   let result: Holding =
-    rest?.at === at
-      ? { at, after: rest.after + delta, before: rest.before }
-      : { at, after: (rest?.after ?? 0n) + delta, before: rest };
+    rest?.at === at ? movement(at, rest.after + delta, rest.before) : movement(at, (rest?.after ?? 0n) + delta, rest);
   for (let i = later.length - 1; i >= 0; i -= 1) {
     const node = later[i]!;
-    result = { at: node.at, after: node.after + delta, before: result };
+    result = movement(node.at, node.after + delta, result);
   }
   return result;
+}
+
+/** Its movements, the earliest first: from when on it holds how much. */
+export function movementsOf(holding: Holding): [at: Instant, after: bigint][] {
+  const movements: [Instant, bigint][] = [];
+  for (let node: Holding | null = holding; node !== null; node = node.before) movements.push([node.at, node.after]);
+  return movements.reverse();
+}
+
+/** The holding that has these movements, of which there is one at least. */
+export function holdingOf([first, ...rest]: readonly (readonly [at: Instant, after: bigint])[]): Holding {
+  return rest.reduce((holding, [at, after]) => movement(at, after, holding), holdingFrom(...first!));
 }

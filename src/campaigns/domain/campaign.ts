@@ -1,4 +1,4 @@
-import { never, type Decider } from '../../kernel/decider.js';
+import { never, plainCodec, type Decider } from '../../kernel/decider.js';
 import { refuse } from '../../kernel/refusal.js';
 import type { CampaignEvent, CampaignOwner } from './events.js';
 
@@ -39,6 +39,8 @@ export const campaignDecider: Decider<CampaignState, CampaignEvent, CampaignEven
         return never(event);
     }
   },
+
+  codec: plainCodec(1),
 };
 
 function ownerNamedBy(event: CampaignEvent): CampaignOwner | null {

@@ -1,4 +1,4 @@
-import type { Decider } from '../../kernel/decider.js';
+import { plainCodec, type Decider } from '../../kernel/decider.js';
 import type { FxEvent, FxRateRecorded } from './events.js';
 
 /** Rates are facts that nothing contradicts: each is taken as it is said. */
@@ -7,4 +7,5 @@ export const fxDecider: Decider<null, FxRateRecorded, FxEvent> = {
   decide: (command) => [command],
   evolve: (state) => state,
   idOf: ({ type, data }) => `${type}:${data.source}@${data.effectiveAt}`,
+  codec: plainCodec(1),
 };
