@@ -1,13 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { differencesIn, play, type Scenario } from '../support/golden.js';
+import { differencesIn, play, readScenarios } from '../support/golden.js';
 import { published } from '../support/history.js';
 import { type Service, startService } from '../support/server.js';
 
-const folder = new URL('../golden/', import.meta.url);
-const scenarios = readdirSync(folder)
-  .filter((name) => name.endsWith('.json'))
-  .map((name) => JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as Scenario);
+const scenarios = readScenarios();
 
 describe('golden scenarios', () => {
   let service: Service;

@@ -26,9 +26,10 @@ export interface LedgerUnderTest {
 export class InProcessLedger implements LedgerUnderTest {
   private constructor(private readonly app: INestApplicationContext) {}
 
-  static async start(overrides: Overrides = {}): Promise<InProcessLedger> {
-    const env = { PROMOLEDGER_STORE: 'memory:', PROMOLEDGER_SCHEDULER: 'off', PROMOLEDGER_CLOCK: NOW };
-    const module = AppModule.forSettings(loadSettings(env), overrides);
+  /** `env` names another store than one in memory. */
+  static async start(overrides: Overrides = {}, env: Record<string, string> = {}): Promise<InProcessLedger> {
+    const settings = { PROMOLEDGER_STORE: 'memory:', PROMOLEDGER_SCHEDULER: 'off', PROMOLEDGER_CLOCK: NOW, ...env };
+    const module = AppModule.forSettings(loadSettings(settings), overrides);
     return new InProcessLedger(await NestFactory.createApplicationContext(module, { logger: ['error', 'warn'] }));
   }
 

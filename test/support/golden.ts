@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { parseInstant } from '../../src/kernel/instant.js';
 import type { Answer, Client, Command, CommandResult, Problem } from './client.js';
 
@@ -21,6 +22,13 @@ interface Step {
     readonly equals: unknown;
   };
 }
+
+const FOLDER = new URL('../golden/', import.meta.url);
+
+export const readScenarios = (): Scenario[] =>
+  readdirSync(FOLDER)
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8')) as Scenario);
 
 /** Plays every step in order and throws at the first whose answer is not as the file says. */
 export async function play(scenario: Scenario, client: Client): Promise<void> {

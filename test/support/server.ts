@@ -19,18 +19,30 @@ const temporaryLedger = () => {
   const directory = mkdtempSync(join(tmpdir(), 'promoledger-'));
   return {
     store: `sqlite:${join(directory, 'ledger.db')}`,
+    cache: join(directory, 'cache'),
     remove: () => rmSync(directory, { recursive: true, force: true }),
   };
 };
 
-/** Starts the service in this process on a free port: real HTTP, real file. `clock` fixes now. */
-export async function startService(options: { clock?: string } = {}): Promise<Service> {
+/** The ledger on an EventStoreDB that the caller runs. */
+export interface ServerStore {
+  readonly connectionString: string;
+  readonly prefix: string;
+}
+
+/**
+ * Starts the service in this process on a free port: real HTTP, on a real file, or on the EventStoreDB given. `clock`
+ * fixes now.
+ */
+export async function startService({ clock, on }: { clock?: string; on?: ServerStore } = {}): Promise<Service> {
   const ledger = temporaryLedger();
   const app = await createHttpApp(
     loadSettings({
-      PROMOLEDGER_STORE: ledger.store,
+      PROMOLEDGER_STORE: on?.connectionString ?? ledger.store,
+      PROMOLEDGER_STREAM_PREFIX: on?.prefix,
+      PROMOLEDGER_CACHE: ledger.cache,
       PROMOLEDGER_SCHEDULER: 'off',
-      ...(options.clock ? { PROMOLEDGER_CLOCK: options.clock } : {}),
+      PROMOLEDGER_CLOCK: clock,
     }),
   );
   await app.listen(0, '127.0.0.1');
