@@ -36,7 +36,7 @@ export interface Waiting<Command, Event extends EventLike> {
 export interface Decided<State> {
   readonly state: State;
   readonly events: readonly NewEvent[];
-  /** Whether the state made an answer that is no event: a refusal, nothing to do. No append proves such an answer. */
+  /** Whether an answer that is no event came of the state: a refusal, nothing to do, a fault. No append proves it. */
   readonly reliesOnState: boolean;
   /** Answers every command, given the positions at which the events were appended. */
   readonly settle: (positions: readonly bigint[]) => void;
@@ -59,15 +59,15 @@ export function idsNeeded<Command, Event extends EventLike>(
 }
 
 /**
- * Decides in order, each command upon what the ones before it made. `known` are recorded facts by id, none of them later
- * than the state; the events are marked with `correlationId`.
+ * Decides in order, each command upon what the ones before it made. `known` are recorded facts by id; some may be later
+ * than the state, and then neither an event nor a refusal that comes of it stands. The events are marked with `mark`.
  */
 export function decideAll<State, Command, Event extends EventLike>(
   decider: Decider<State, Command, Event>,
   batch: readonly Waiting<Command, Event>[],
   before: Pick<StreamState<State>, 'state' | 'revision'>,
   known: ReadonlyMap<string, Recorded>,
-  correlationId: string,
+  mark: string,
 ): Decided<State> {
   let { state } = before;
   let reliesOnState = false;
@@ -122,7 +122,7 @@ export function decideAll<State, Command, Event extends EventLike>(
     for (const event of decision) {
       state = decider.evolve(state, event);
       made.set(decider.idOf(event), events.length);
-      events.push({ ...event, id: decider.idOf(event), metadata: { version: CONTRACT_VERSION, correlationId } });
+      events.push({ ...event, id: decider.idOf(event), metadata: { version: CONTRACT_VERSION, correlationId: mark } });
     }
     answers.push((positions) =>
       id === null

@@ -83,11 +83,6 @@ export class CommandHandling<State, Command, Event extends EventLike> {
     const ids = idsNeeded(this.decider, batch);
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       const known = await this.store.find(stream, ids, { through: before.revision });
-      if ([...known.values()].some(({ revision }) => revision > before.revision)) {
-        before = await this.states.advance(stream, before);
-        isFresh = true;
-        continue;
-      }
       const mark = `${this.self}.${(this.attempts += 1).toString(36)}`;
       const decided = decideAll(this.decider, batch, before, known, mark);
       if (decided.events.length > 0) {
