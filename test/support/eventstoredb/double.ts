@@ -1,34 +1,40 @@
 import { createServer, type Server as TcpServer, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import gossipGrpc from '@eventstore/db-client/generated/gossip_grpc_pb.js';
+import projectionsGrpc from '@eventstore/db-client/generated/projections_grpc_pb.js';
 import featuresGrpc from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js';
 import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
+import type { Certificate } from './certificate.js';
 import type { Endpoint } from './errors.js';
 import { Faults } from './faults.js';
 import { featuresService } from './features-service.js';
+import { gossipService } from './gossip-service.js';
 import { EventLog } from './log.js';
-import type { Features, Node } from './node.js';
+import type { Features, Member, Node } from './node.js';
+import { projectionsService } from './projections-service.js';
+import { Projections } from './projections.js';
 import { streamsService } from './streams-service.js';
-
-/** Of the server and its key, as PEM. */
-export interface Certificate {
-  readonly key: string;
-  readonly certificate: string;
-}
 
 export interface DoubleOptions extends Partial<Features> {
   /** The server's clock, milliseconds since 1970. */
   readonly clock?: () => number;
   readonly tls?: Certificate;
-  /** Shared by the nodes of a cluster, as are the faults. */
+  /** These the nodes of a cluster share. */
   readonly log?: EventLog;
   readonly faults?: Faults;
-  readonly leader?: Node['leader'];
+  readonly projections?: Projections;
+  /** Who is in its cluster; alone, it leads. */
+  readonly membership?: {
+    leader(node: EventStoreDbDouble): ReturnType<Node['leader']>;
+    members(): readonly Member[];
+  };
 }
 
 const DEFAULTS: Features = {
   version: '22.10.5',
   batchAppend: true,
+  runsProjections: true,
   announces: false,
   maxAppendBytes: 1024 * 1024,
   users: {},
@@ -45,7 +51,8 @@ export class EventStoreDbDouble implements Node {
   readonly log: EventLog;
   readonly faults: Faults;
   readonly features: Features;
-  readonly leader: Node['leader'];
+  readonly projections: Projections;
+  readonly instanceId = crypto.randomUUID();
   private readonly grpc = new Server();
   private readonly tcp: TcpServer;
   private readonly sockets = new Set<Socket>();
@@ -62,9 +69,13 @@ export class EventStoreDbDouble implements Node {
     this.features = { ...DEFAULTS, ...options };
     this.log = options.log ?? new EventLog(options.clock);
     this.faults = options.faults ?? new Faults();
-    this.leader = options.leader ?? (() => 'self');
+    this.projections = options.projections ?? new Projections(this.log);
     this.grpc.addService(streamsGrpc.StreamsService, streamsService(this));
     this.grpc.addService(featuresGrpc.ServerFeaturesService, featuresService(this));
+    this.grpc.addService(gossipGrpc.GossipService, gossipService(this));
+    if (this.features.runsProjections) {
+      this.grpc.addService(projectionsGrpc.ProjectionsService, projectionsService(this));
+    }
     const injector = this.grpc.createConnectionInjector(credentials(options.tls));
     this.tcp = createServer({ noDelay: true }, (socket) => {
       this.sockets.add(socket);
@@ -80,7 +91,20 @@ export class EventStoreDbDouble implements Node {
   }
 
   get connectionString(): string {
-    return `esdb://${ADDRESS}:${this.port}?tls=${this.options.tls !== undefined}`;
+    return `esdb://${ADDRESS}:${this.port}?tls=${this.hasTls}`;
+  }
+
+  get hasTls(): boolean {
+    return this.options.tls !== undefined;
+  }
+
+  leader(): ReturnType<Node['leader']> {
+    return this.options.membership?.leader(this) ?? 'self';
+  }
+
+  members(): readonly Member[] {
+    if (this.options.membership) return this.options.membership.members();
+    return [{ endpoint: this.endpoint, instanceId: this.instanceId, isAlive: true, role: 'leader' }];
   }
 
   isUp(): boolean {

@@ -48,8 +48,8 @@ export interface Armed {
   disarm(): void;
 }
 
-export const drop: Fault = async ({ drop }) => {
-  drop();
+export const drop: Fault = async (asked) => {
+  asked.drop();
   throw new ConnectionLost();
 };
 

@@ -28,7 +28,10 @@ export function featuresService(node: Node): UntypedServiceImplementation {
 
 async function supportedMethods(node: Node, call: Call): Promise<featuresPb.SupportedMethods> {
   await node.faults.strike('arrival', admit(node, call, 'features'));
-  const services = [streamsGrpc.StreamsService, projectionsGrpc.ProjectionsService];
+  const services = [
+    streamsGrpc.StreamsService,
+    ...(node.features.runsProjections ? [projectionsGrpc.ProjectionsService] : []),
+  ];
   const methods = services
     .flatMap((service) => Object.values(service).map(({ path }) => path.toLowerCase()))
     .filter((path) => node.features.batchAppend || !path.endsWith('/batchappend'))

@@ -1,5 +1,3 @@
-import type { UUID } from 'node:crypto';
-
 /** An event as a client proposes it. */
 export interface ProposedEvent {
   readonly id: string;
@@ -23,7 +21,7 @@ export interface StoredEvent extends ProposedEvent {
 export type ExpectedRevision = number | 'any' | 'no-stream' | 'stream-exists';
 
 export type AppendOutcome =
-  | { readonly kind: 'appended'; readonly revision: number; readonly position: bigint | undefined }
+  | { readonly kind: 'appended'; readonly revision: number; readonly position: bigint }
   | { readonly kind: 'wrong-version'; readonly current: number };
 
 /** What a record takes besides its data, its metadata and its names. */
@@ -46,9 +44,9 @@ export class EventLog {
 
   constructor(private readonly now: () => number = Date.now) {
     // A server is never empty: the first events a client appends are not the first of its log.
-    this.appendForeign('$$$stats', '$metadata');
-    this.appendForeign('$$$ops', '$metadata');
-    this.appendForeign('$user-admin', '$UserCreated');
+    this.writeOwn('$$$stats', '$metadata');
+    this.writeOwn('$$$ops', '$metadata');
+    this.writeOwn('$user-admin', '$UserCreated');
   }
 
   /** Events of a stream, in order; empty when there is none. The array grows as the stream does. */
@@ -103,12 +101,13 @@ export class EventLog {
 
   /** What a server writes for itself between what its clients do: `count` events of system streams. */
   noise(count: number): void {
-    for (let index = 0; index < count; index += 1) this.appendForeign('$stats-127.0.0.1:2113', '$statsCollected');
+    for (let index = 0; index < count; index += 1) this.writeOwn('$stats-127.0.0.1:2113', '$statsCollected');
   }
 
-  private appendForeign(stream: string, type: string): void {
-    const id: UUID = crypto.randomUUID();
-    this.write(stream, [{ id, type, isJson: true, data: Buffer.from('{}'), metadata: NOTHING }]);
+  /** An event of the server's own. */
+  writeOwn(stream: string, type: string, data: object = {}): void {
+    const encoded = Buffer.from(JSON.stringify(data));
+    this.write(stream, [{ id: crypto.randomUUID(), type, isJson: true, data: encoded, metadata: NOTHING }]);
   }
 
   /** The leading events of a batch that this stream has seen of late. */
@@ -125,25 +124,26 @@ export class EventLog {
   private write(stream: string, events: readonly ProposedEvent[]): AppendOutcome {
     const held = this.stream(stream) as StoredEvent[];
     const createdMs = this.now();
+    const begin = this.end;
     const written = events.map((event, index): StoredEvent => {
       const stored = { ...event, stream, revision: held.length + index, position: this.end, createdMs };
       this.end += BigInt(recordBytes(stored));
       return stored;
     });
+    // A write of no events is a record, too, which nobody reads.
+    if (written.length === 0) this.end += BigInt(RECORD_OVERHEAD_BYTES);
     held.push(...written);
     this.all.push(...written);
     for (const event of written) this.remember(event);
     for (const watcher of [...this.watchers]) watcher();
-    return written.length > 0 ? answer(written) : { kind: 'appended', revision: held.length - 1, position: undefined };
+    return { kind: 'appended', revision: held.length - 1, position: written.at(-1)?.position ?? begin };
   }
 
   private remember(event: StoredEvent): void {
     this.recent.set(event.id, event);
     if (this.recent.size <= RECENT_IDS) return;
-    for (const oldest of this.recent.keys()) {
-      this.recent.delete(oldest);
-      return;
-    }
+    const [oldest] = this.recent.keys();
+    this.recent.delete(oldest!);
   }
 }
 

@@ -4,6 +4,7 @@ import { ConnectionLost, ServerError, accessDenied, leaderInfo, serverNotReady, 
 import type { Endpoint } from './errors.js';
 import type { Asked, Faults } from './faults.js';
 import type { EventLog } from './log.js';
+import type { Projections } from './projections.js';
 
 /** What a server can do and how it is set up. */
 export interface Features {
@@ -11,6 +12,8 @@ export interface Features {
   readonly version: string;
   /** Whether it offers batch append; clients use the older call where it does not. */
   readonly batchAppend: boolean;
+  /** Whether it runs projections, and so lets them be managed. */
+  readonly runsProjections: boolean;
   /** Whether it says that a subscription has caught up or fallen behind: from 23.10 on. */
   readonly announces: boolean;
   readonly maxAppendBytes: number;
@@ -20,13 +23,23 @@ export interface Features {
   readonly forwardsWrites: boolean;
 }
 
+/** A node as gossip tells of it. */
+export interface Member {
+  readonly endpoint: Endpoint;
+  readonly instanceId: string;
+  readonly isAlive: boolean;
+  readonly role: 'leader' | 'follower' | 'electing';
+}
+
 /** A node as its services see it. */
 export interface Node {
   readonly log: EventLog;
+  readonly projections: Projections;
   readonly faults: Faults;
   readonly features: Features;
   /** The leader of the cluster as this node knows it; `none` while there is an election. */
   leader(): 'self' | 'none' | Endpoint;
+  members(): readonly Member[];
   isUp(): boolean;
   /** Kills the connection from that address. */
   drop(peer: string): void;
@@ -42,7 +55,7 @@ export interface Call extends Pick<EventEmitter, 'once'> {
 
 /** Lets a call in: what it asks, once it is known who asks. */
 export function admit(node: Node, call: Call, method: Asked['method'], name = ''): Asked {
-  authenticate(node, call);
+  if (method !== 'gossip' && method !== 'features') authenticate(node, call);
   const gone = new AbortController();
   call.once('cancelled', () => gone.abort());
   if (call.cancelled) gone.abort();

@@ -27,7 +27,7 @@ export type SubscribeRequest = Pick<ReadRequest, 'source' | 'from' | 'filter'>;
 export type SubscriptionMessage =
   | { readonly kind: 'confirmation'; readonly id: string }
   | { readonly kind: 'event'; readonly event: StoredEvent }
-  | { readonly kind: 'checkpoint'; readonly position: bigint }
+  | { readonly kind: 'checkpoint'; readonly commit: bigint; readonly prepare: bigint }
   | { readonly kind: 'caught-up' }
   | { readonly kind: 'fell-behind' };
 
@@ -99,19 +99,20 @@ export async function follow(log: EventLog, request: SubscribeRequest, subscribe
   const catchUp = async (): Promise<void> => {
     while (cursor < events.length && !signal.aborted) {
       const pageEnd = Math.min(events.length, cursor + (filter?.window ?? PAGE_EVENTS));
-      let safe = events[cursor]!.position;
+      // Where nothing of a page is kept, its beginning is the checkpoint, and the server gives no prepare position then.
+      let checkpoint = { commit: events[cursor]!.position, prepare: 0n };
       let kept = 0;
       for (; cursor < pageEnd && kept < PAGE_EVENTS && !signal.aborted; cursor += 1) {
         const event = events[cursor]!;
         lookedAt += 1;
         if (!keeps(event)) continue;
         kept += 1;
-        safe = event.position;
+        checkpoint = { commit: event.position, prepare: event.position };
         await send({ kind: 'event', event });
       }
       if (filter && cursor < events.length && lookedAt >= filter.checkpointInterval) {
         lookedAt %= filter.checkpointInterval;
-        await send({ kind: 'checkpoint', position: safe });
+        await send({ kind: 'checkpoint', ...checkpoint });
       }
     }
   };
@@ -125,7 +126,7 @@ export async function follow(log: EventLog, request: SubscribeRequest, subscribe
       lookedAt += 1;
       if (filter && lookedAt >= filter.checkpointInterval) {
         lookedAt = 0;
-        waited = (await send({ kind: 'checkpoint', position: event.position })) || waited;
+        waited = (await send({ kind: 'checkpoint', commit: event.position, prepare: event.position })) || waited;
       }
       if (waited && events.slice(cursor).filter(keeps).length > PAGE_EVENTS) return true;
     }

@@ -58,6 +58,7 @@ async function read(node: Node, call: ReadCall): Promise<void> {
   const kind = count === 'subscription' ? 'subscribe' : 'read';
   const asked = admit(node, call, `${kind}-${source === undefined ? 'all' : 'stream'}`, source);
   checkLeader(node, call, false);
+  if (count === 0) throw unexpected('Unexpected ReadStreamResult: Error');
   await node.faults.strike('arrival', asked);
   const send = sender(node, call, asked);
   try {

@@ -119,9 +119,9 @@ export function fromMessage(message: SubscriptionMessage): streams.ReadResp {
     case 'confirmation':
       return response.setConfirmation(new streams.ReadResp.SubscriptionConfirmation().setSubscriptionId(message.id));
     case 'checkpoint': {
-      const position = String(message.position);
-      const checkpoint = new streams.ReadResp.Checkpoint().setCommitPosition(position).setPreparePosition(position);
-      return response.setCheckpoint(checkpoint);
+      const { commit, prepare } = message;
+      const checkpoint = new streams.ReadResp.Checkpoint().setCommitPosition(String(commit));
+      return response.setCheckpoint(checkpoint.setPreparePosition(String(prepare)));
     }
     case 'caught-up':
       return response.setCaughtUp(new streams.ReadResp.CaughtUp());
@@ -150,8 +150,7 @@ export function toAppendResponse(outcome: AppendOutcome, expected: ExpectedRevis
   if (outcome.revision < 0) success.setNoStream(new shared.Empty());
   else success.setCurrentRevision(String(outcome.revision));
   const position = String(outcome.position);
-  if (outcome.position === undefined) success.setNoPosition(new shared.Empty());
-  else success.setPosition(new streams.AppendResp.Position().setCommitPosition(position).setPreparePosition(position));
+  success.setPosition(new streams.AppendResp.Position().setCommitPosition(position).setPreparePosition(position));
   return new streams.AppendResp().setSuccess(success);
 }
 
@@ -160,8 +159,7 @@ export function batchSuccess(outcome: AppendOutcome & { kind: 'appended' }): str
   if (outcome.revision < 0) success.setNoStream(new emptyPb.Empty());
   else success.setCurrentRevision(String(outcome.revision));
   const position = String(outcome.position);
-  if (outcome.position === undefined) success.setNoPosition(new emptyPb.Empty());
-  else success.setPosition(new shared.AllStreamPosition().setCommitPosition(position).setPreparePosition(position));
+  success.setPosition(new shared.AllStreamPosition().setCommitPosition(position).setPreparePosition(position));
   return new streams.BatchAppendResp().setSuccess(success);
 }
 
@@ -193,6 +191,9 @@ export function batchAccessDenied(): streams.BatchAppendResp {
 function batchError(name: string, details: { serializeBinary(): Uint8Array }, number: code): streams.BatchAppendResp {
   const packed = new anyPb.Any();
   packed.pack(details.serializeBinary(), `event_store.client.${name}`);
-  const error = new statusPb.Status().setMessage(name).setCode(number as number).setDetails(packed);
+  const error = new statusPb.Status()
+    .setMessage(name)
+    .setCode(number as number)
+    .setDetails(packed);
   return new streams.BatchAppendResp().setError(error);
 }
