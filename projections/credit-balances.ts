@@ -52,12 +52,12 @@ export const creditBalances = {
         const { creditId, promotionId, product, qualifiedAt, campaignId, appliedAt, expiresAt, applied } = event.data;
         const given = { promotionId, product, qualifiedAt, campaignId, appliedAt, expiresAt };
         const credit = { ...given, applied: applied.amount, held: applied.amount, drawn: zero(state), revoked: false };
-        return { ...state, credits: { ...state.credits, [creditId]: credit } };
+        return withCredit(state, creditId, credit);
       }
       case 'CreditRevoked': {
         const { creditId } = event.data;
         const taken = moved(state, movementsOf(event));
-        return { ...taken, credits: { ...taken.credits, [creditId]: { ...taken.credits[creditId]!, revoked: true } } };
+        return withCredit(taken, creditId, { ...taken.credits[creditId]!, revoked: true });
       }
       case 'ClickSpent':
       case 'ClickReversed':
@@ -118,6 +118,13 @@ const each = (parts: readonly CreditPart[], held: bigint, drawn: bigint): Moveme
     held: held * minorOf(amount),
     drawn: drawn * minorOf(amount),
   }));
+
+/** Not by a computed key in a literal: the engine of servers as old as 22.10 fails on it. */
+function withCredit(state: CreditBalances, creditId: string, credit: CreditBalance): CreditBalances {
+  const credits = { ...state.credits };
+  credits[creditId] = credit;
+  return { ...state, credits };
+}
 
 function moved(state: CreditBalances, { billed, credits }: Movements): CreditBalances {
   const { currency } = state;

@@ -20,6 +20,7 @@ import { Disbursements } from './promotions/disbursements.js';
 import { Queries, type MomentAsked } from './read-models/queries.js';
 import { ReadModels } from './read-models/read-models.js';
 import { Scheduler } from './scheduler.js';
+import { addProjectionCommands } from './server-projections/command.js';
 import { loadSettings, type Settings } from './settings.js';
 
 /** What scripts can tell apart: 0 done, 1 failed, 2 refused or wrongly asked, 3 a replay or a copy that differs. */
@@ -129,6 +130,16 @@ program
     }),
   );
 
+addProjectionCommands(program, {
+  settings: () => loadSettings(process.env),
+  print,
+  refuse: (detail) => {
+    throw new RefusedError(detail);
+  },
+  failed: () => void (process.exitCode = 1),
+  differs: () => void (process.exitCode = DIFFERS),
+});
+
 program
   .command('demo')
   .description('play the promotion of 2022 into a fresh ledger and report on it')
@@ -161,7 +172,7 @@ async function serve(): Promise<void> {
 }
 
 async function demo({ advertisers, seed }: { advertisers: number; seed: number }): Promise<void> {
-  for (const suffix of ['', '-wal', '-shm', '.models', '.models-wal', '.models-shm']) {
+  for (const suffix of ['', '.models', '.snapshots'].flatMap((file) => [file, `${file}-wal`, `${file}-shm`])) {
     rmSync(`${DEMO_STORE}${suffix}`, { force: true });
   }
   const store = `sqlite:${DEMO_STORE}`;
