@@ -1,4 +1,4 @@
-import { BACKWARDS, END, START, streamNameFilter, type AllStreamResolvedEvent } from '@eventstore/db-client';
+import { BACKWARDS, END, START, UnknownError, streamNameFilter, type AllStreamResolvedEvent } from '@eventstore/db-client';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LogFilter, Position, Recorded } from '../event-store.js';
 import type { Connection } from './connection.js';
@@ -66,12 +66,13 @@ export class ServerLog {
   /** The log from `after` on, without end, through lost connections; ends when `stop` says so. */
   async *follow({ after, filter, onSearched, stop }: Following): AsyncGenerator<Recorded> {
     let from = after;
+    let isLost = false;
     for (let failures = 0; !stop.aborted; failures += 1) {
       // What the server says of how far it looked overtakes what waits here to be delivered: it holds when nothing does.
       let isWaiting = true;
       const subscription = this.connection.client.subscribeToAll(
         {
-          fromPosition: from === 0n ? START : toLogPosition(from),
+          fromPosition: from === 0n || isLost ? START : toLogPosition(from),
           filter: streamNameFilter({
             prefixes: this.prefixesOf(filter),
             maxSearchWindow: SEARCH_WINDOW,
@@ -103,12 +104,15 @@ export class ServerLog {
         for await (const { event } of subscription) {
           isWaiting = false;
           const recorded = fromServer(event!, this.prefix);
+          if (recorded.position <= from) continue;
           from = recorded.position;
           yield recorded;
           isWaiting = true;
         }
       } catch (error) {
         if (error instanceof ForeignEventError) throw error;
+        // The server begins only where an event begins. Whoever asks for another place is served from the start.
+        if (error instanceof UnknownError && failures > 0) isLost = true;
         if (!stop.aborted) this.connection.lost(error);
       } finally {
         stop.removeEventListener('abort', end);
