@@ -1,5 +1,4 @@
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
-import { isIPv4 } from 'node:net';
 
 /** Of a server and its key, as PEM. */
 export interface Certificate {
@@ -8,14 +7,13 @@ export interface Certificate {
 }
 
 /**
- * A certificate for an IPv4 address that signs itself, good for the next day: what a client trusts that is given it as its
+ * A certificate for a host that signs itself, good for the next day: what a client trusts that is given it as its
  * authority. Node reads certificates and does not make them, so this writes the few fields of X.509 that it takes.
  */
-export function selfSigned(address: string): Certificate {
-  if (!isIPv4(address)) throw new TypeError(`${address} is not an IPv4 address`);
+export function selfSigned(host: string): Certificate {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const algorithm = sequence(oid('2a8648ce3d040302'));
-  const name = sequence(der(0x31, sequence(oid('550403'), der(0x0c, Buffer.from(address)))));
+  const name = sequence(der(0x31, sequence(oid('550403'), der(0x0c, Buffer.from(host)))));
   const today = Date.now();
   const hour = 3_600_000;
   const toBeSigned = sequence(
@@ -26,7 +24,7 @@ export function selfSigned(address: string): Certificate {
     sequence(time(today - hour), time(today + 24 * hour)),
     name,
     publicKey.export({ type: 'spki', format: 'der' }),
-    der(0xa3, sequence(extension('551d11', sequence(der(0x87, Buffer.from(address.split('.').map(Number))))))),
+    der(0xa3, sequence(extension('551d11', sequence(der(0x82, Buffer.from(host)))))),
   );
   const signature = sign('sha256', toBeSigned, privateKey);
   const certificate = sequence(toBeSigned, algorithm, der(0x03, Buffer.of(0), signature));

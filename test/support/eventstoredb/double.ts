@@ -87,11 +87,13 @@ export class EventStoreDbDouble implements Node {
   }
 
   get endpoint(): Endpoint {
-    return { address: ADDRESS, port: this.port };
+    // A client with TLS must be given a name: grpc-js asks for one in the handshake, and Node lets it be no address.
+    return { address: this.hasTls ? 'localhost' : ADDRESS, port: this.port };
   }
 
   get connectionString(): string {
-    return `esdb://${ADDRESS}:${this.port}?tls=${this.hasTls}`;
+    const { address, port } = this.endpoint;
+    return `esdb://${address}:${port}?tls=${this.hasTls}`;
   }
 
   get hasTls(): boolean {
