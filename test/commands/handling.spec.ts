@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Handled } from '../../src/commands/facts.js';
 import { CommandGateway } from '../../src/commands/gateway.js';
 import { CommandHandling } from '../../src/commands/handling.js';
-import { StoreUnavailableError } from '../../src/event-store/event-store.js';
+import { BatchTooLargeError, StoreUnavailableError, type NewEvent } from '../../src/event-store/event-store.js';
 import { MemoryEventStore } from '../../src/event-store/memory/memory-event-store.js';
 import type { Decider } from '../../src/kernel/decider.js';
 import { refuse } from '../../src/kernel/refusal.js';
@@ -91,6 +91,41 @@ describe('the shell around every decider', () => {
   });
 });
 
+describe('a batch that is larger than the store takes', () => {
+  /** Takes so many bytes of data in one append. */
+  class SmallStore extends MemoryEventStore {
+    readonly batches: number[] = [];
+
+    override append(stream: string, expected: Parameters<MemoryEventStore['append']>[1], events: readonly NewEvent[]) {
+      if (JSON.stringify(events).length > 700) return Promise.reject(new BatchTooLargeError('too large'));
+      this.batches.push(events.length);
+      return super.append(stream, expected, events);
+    }
+  }
+
+  it('is decided again in halves, in the order sent', async () => {
+    const store = new SmallStore();
+    const handling = new CommandHandling(store, tickets);
+    const outcomes = await Promise.all(Array.from({ length: 12 }, (_, n) => handling.execute(take(`t-${n}`))));
+    expect(outcomes.map(({ status }) => status)).toEqual([
+      ...Array<string>(10).fill('appended'),
+      ...Array<string>(2).fill('rejected'),
+    ]);
+    expect(outcomes.slice(0, 10)).toMatchObject(Array.from({ length: 10 }, (_, revision) => ({ revision })));
+    expect(store.batches.length).toBeGreaterThan(1);
+  });
+
+  it('fails only what is too large by itself', async () => {
+    const handling = new CommandHandling(new SmallStore(), tickets);
+    const sent = ['a', 'b'.repeat(800), 'c'].map((ticket) => handling.execute(take(ticket)));
+    expect(await Promise.allSettled(sent)).toMatchObject([
+      { status: 'fulfilled', value: { status: 'appended', revision: 0 } },
+      { status: 'rejected', reason: { name: 'BatchTooLargeError' } },
+      { status: 'fulfilled', value: { status: 'appended', revision: 1, event: { data: { left: 8 } } } },
+    ]);
+  });
+});
+
 describe('the gateway', () => {
   const handled = (clickId: string): Handled => ({
     stream: 's',
@@ -109,6 +144,7 @@ describe('the gateway', () => {
         handle: (_type, data) => {
           const { clickId } = data as { clickId: string };
           if (clickId === 'away') return Promise.reject(new StoreUnavailableError('disk full'));
+          if (clickId === 'large') return Promise.reject(new BatchTooLargeError('2 MiB'));
           return Promise.resolve(handled(clickId));
         },
       },
@@ -118,9 +154,10 @@ describe('the gateway', () => {
   const click = (clickId: string) => ({ type: 'ClickSpent', data: { clickId } });
 
   it('lets an item that the store failed stand alone', async () => {
-    expect(await gateway.submit([click('a'), click('away'), { type: 'Unheard' }])).toMatchObject([
+    expect(await gateway.submit([click('a'), click('away'), click('large'), { type: 'Unheard' }])).toMatchObject([
       { status: 'appended', key: 'a', position: '1' },
       { status: 'rejected', error: { code: 'store-unavailable' } },
+      { status: 'rejected', error: { code: 'batch-too-large', detail: expect.stringContaining('larger') } },
       { status: 'rejected', error: { code: 'invalid-command', errors: [{ path: '/type' }] } },
     ]);
   });
