@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { INestApplicationContext } from '@nestjs/common';
 import { createHttpApp } from '../../src/main.js';
 import { loadSettings } from '../../src/settings.js';
 import { Client } from './client.js';
@@ -11,6 +12,8 @@ import { Client } from './client.js';
 /** A running service on an SQLite file of its own. */
 export interface Service {
   readonly client: Client;
+  /** What is behind it: for questions that are not asked over HTTP. */
+  readonly app: INestApplicationContext;
   /** Closes it and removes its file. */
   stop(): Promise<void>;
 }
@@ -28,6 +31,8 @@ const temporaryLedger = () => {
 export interface ServerStore {
   readonly connectionString: string;
   readonly prefix: string;
+  /** What the service keeps for itself; a fresh place by default. */
+  readonly cache?: string | undefined;
 }
 
 /**
@@ -40,7 +45,7 @@ export async function startService({ clock, on }: { clock?: string; on?: ServerS
     loadSettings({
       PROMOLEDGER_STORE: on?.connectionString ?? ledger.store,
       PROMOLEDGER_STREAM_PREFIX: on?.prefix,
-      PROMOLEDGER_CACHE: ledger.cache,
+      PROMOLEDGER_CACHE: on?.cache ?? ledger.cache,
       PROMOLEDGER_SCHEDULER: 'off',
       PROMOLEDGER_CLOCK: clock,
     }),
@@ -49,6 +54,7 @@ export async function startService({ clock, on }: { clock?: string; on?: ServerS
   const { port } = app.getHttpServer().address() as AddressInfo;
   return {
     client: new Client(`http://127.0.0.1:${port}`),
+    app,
     stop: async () => {
       await app.close();
       ledger.remove();

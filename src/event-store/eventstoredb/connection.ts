@@ -15,7 +15,7 @@ import { ForeignEventError } from './wire.js';
 export interface Patience {
   /** For one attempt. */
   readonly attemptMs: number;
-  /** For an operation with all its attempts: a leader election is ridden out, an outage is not. */
+  /** For the server to come back, whoever asks: a leader election is ridden out, in an outage nobody is kept waiting. */
   readonly totalMs: number;
 }
 
@@ -47,7 +47,9 @@ interface Reading<T> extends AsyncIterable<T> {
 export class Connection {
   readonly client: EventStoreDBClient;
   readonly #closing = new AbortController();
-  #isLost = false;
+  /** Since when the server does not answer, in ms since 1970. */
+  #lostAt: number | undefined;
+  #return = new AbortController();
 
   /** `connectionString` as the server's documentation gives it; `report` is told in a line when the server goes and comes. */
   constructor(
@@ -71,7 +73,6 @@ export class Connection {
 
   /** The operation's answer. Throws StoreUnavailableError when none came in time, and what is final at once. */
   async attempt<T>(operation: (client: EventStoreDBClient, deadlineMs: number) => Promise<T>): Promise<T> {
-    const until = Date.now() + this.patience.totalMs;
     for (let failures = 0; ; failures += 1) {
       this.assertOpen();
       try {
@@ -83,8 +84,9 @@ export class Connection {
         if (this.closing.aborted) throw new StoreUnavailableError('the store was closed', { cause: error });
         this.lost(error);
         const pause = pauseAfter(failures);
-        if (error instanceof AccessDeniedError || Date.now() + pause > until) throw unavailable(error);
-        await this.pause(pause);
+        const away = Date.now() + pause - this.#lostAt!;
+        if (error instanceof AccessDeniedError || away > this.patience.totalMs) throw unavailable(error);
+        await this.pause(pause, this.closing);
       }
     }
   }
@@ -125,18 +127,21 @@ export class Connection {
 
   /** Waits before the next attempt after so many failures; ends early, without an error, when `signal` says so. */
   async backOff(failures: number, signal: AbortSignal): Promise<void> {
-    await sleep(pauseAfter(failures), undefined, { signal }).catch(() => undefined);
+    await this.pause(pauseAfter(failures), signal);
   }
 
   /** To be told what a subscription learns of the server. */
   lost(error: unknown): void {
-    if (!this.#isLost) this.report(`EventStoreDB does not answer (${messageOf(error)}); trying again`);
-    this.#isLost = true;
+    if (this.#lostAt === undefined) this.report(`EventStoreDB does not answer (${messageOf(error)}); trying again`);
+    this.#lostAt ??= Date.now();
   }
 
   found(): void {
-    if (this.#isLost) this.report('EventStoreDB answers again');
-    this.#isLost = false;
+    if (this.#lostAt === undefined) return;
+    this.#lostAt = undefined;
+    this.report('EventStoreDB answers again');
+    this.#return.abort();
+    this.#return = new AbortController();
   }
 
   async close(): Promise<void> {
@@ -144,8 +149,10 @@ export class Connection {
     await this.client.dispose();
   }
 
-  private async pause(ms: number): Promise<void> {
-    await sleep(ms, undefined, { signal: this.closing }).catch(() => undefined);
+  /** Whoever waits goes on as soon as somebody else has reached the server. */
+  private async pause(ms: number, stop: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([stop, this.#return.signal]);
+    await sleep(ms, undefined, { signal }).catch(() => undefined);
   }
 }
 

@@ -1,4 +1,11 @@
-import { BACKWARDS, END, START, UnknownError, streamNameFilter, type AllStreamResolvedEvent } from '@eventstore/db-client';
+import {
+  BACKWARDS,
+  END,
+  START,
+  UnknownError,
+  streamNameFilter,
+  type AllStreamResolvedEvent,
+} from '@eventstore/db-client';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LogFilter, Position, Recorded } from '../event-store.js';
 import type { Connection } from './connection.js';

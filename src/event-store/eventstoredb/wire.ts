@@ -87,7 +87,9 @@ export function fromServer(event: ServerEvent, prefix: string): Recorded {
  */
 export function positionOf({ position, streamId, revision }: ServerEvent): Position {
   if (position === undefined || position.commit !== position.prepare) {
-    throw new ForeignEventError(`event ${revision} of ${streamId} was written in a transaction: it has no single position`);
+    throw new ForeignEventError(
+      `event ${revision} of ${streamId} was written in a transaction: it has no single position`,
+    );
   }
   return position.commit;
 }

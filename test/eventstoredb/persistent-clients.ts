@@ -1,0 +1,76 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Answer, Client, CommandResult, Problem } from '../support/client.js';
+import type { Command } from '../support/auditor/facts.js';
+
+/** What a fact was answered with in the end, each time that it was sent. */
+export interface Told {
+  readonly command: Command;
+  readonly results: readonly CommandResult[];
+}
+
+/** Nobody waits longer than this for an acknowledgment, in ms: no fault of these tests lasts so long. */
+const PATIENCE_MS = 45_000;
+/** The store was away, or what a grant depends on was not up to date: nothing of it is recorded, or nobody knows. */
+const SEND_AGAIN: readonly (string | undefined)[] = ['store-unavailable', 'not-caught-up'];
+
+/**
+ * Clients of several instances of the service, who send whatever was not answered again until it is, to one instance after
+ * the other. Any other answer but that of a ledger at work is an error.
+ */
+export class PersistentClients {
+  /** By stream and natural id, or by the command where it was refused. */
+  readonly told = new Map<Command, Told>();
+  /** How often something had to be sent again. */
+  resent = 0;
+
+  constructor(private readonly instances: readonly Client[]) {}
+
+  /** Sends facts in one request, the first time to the instance given; their results in the order sent. */
+  async send(commands: readonly Command[], instance: number): Promise<CommandResult[]> {
+    const results = new Map<Command, CommandResult>();
+    await this.untilDone(instance, async (client) => {
+      const open = commands.filter((command) => !results.has(command));
+      const answer = await client.post<{ results: CommandResult[] }>('/v1/commands', open);
+      if (isAway(answer)) return undefined;
+      if (answer.status !== 200)
+        throw new Error(`the facts were answered ${answer.status} ${JSON.stringify(answer.body)}`);
+      open.forEach((command, place) => {
+        const result = answer.body.results[place]!;
+        if (!SEND_AGAIN.includes(result.error?.code)) results.set(command, result);
+      });
+      return results.size === commands.length ? results : undefined;
+    });
+    for (const [command, result] of results) this.note(command, result);
+    return commands.map((command) => results.get(command)!);
+  }
+
+  /** Asks for a run, the first time of the instance given; what it answered. */
+  async perform<Body>(path: string, body: object, instance: number): Promise<Body> {
+    return this.untilDone(instance, async (client) => {
+      const answer = await client.post<Body>(path, body);
+      if (isAway(answer)) return undefined;
+      if (answer.status !== 200)
+        throw new Error(`${path} was answered ${answer.status} ${JSON.stringify(answer.body)}`);
+      return answer.body;
+    });
+  }
+
+  private async untilDone<T>(instance: number, attempt: (client: Client) => Promise<T | undefined>): Promise<T> {
+    const until = Date.now() + PATIENCE_MS;
+    for (let next = instance; Date.now() < until; next += 1) {
+      const done = await attempt(this.instances[next % this.instances.length]!);
+      if (done !== undefined) return done;
+      this.resent += 1;
+      await pause(20);
+    }
+    throw new Error(`nothing was acknowledged within ${PATIENCE_MS} ms`);
+  }
+
+  private note(command: Command, result: CommandResult): void {
+    const before = this.told.get(command)?.results ?? [];
+    this.told.set(command, { command, results: [...before, result] });
+  }
+}
+
+const isAway = ({ status, body }: Answer<unknown>): boolean =>
+  status === 503 && SEND_AGAIN.includes((body as Problem | null)?.code);
