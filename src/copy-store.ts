@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
 import { openStore } from './app.module.js';
 import { CopyRefusedError, copyLedger, type Copied, type CopyProgress } from './event-store/copy.js';
-import type { EventStore } from './event-store/event-store.js';
-import { loadSettings, SettingsError } from './settings.js';
+import { loadSettings, type Settings, SettingsError } from './settings.js';
 
 const FILE = 'sqlite:';
 
@@ -13,9 +12,10 @@ export async function copyStore(from: string, to: string, progress: CopyProgress
   if (from.startsWith(FILE) && !existsSync(from.slice(FILE.length))) {
     throw new CopyRefusedError(`there is no ledger ${from.slice(FILE.length)}`);
   }
-  const source = openNamed('--from', from);
+  // Reading a log from end to end looks nothing up: what a process keeps beside a store is the target's.
+  const source = openStore({ ...settingsFor('--from', from), cachePath: null });
   try {
-    const target = openNamed('--to', to);
+    const target = openStore(settingsFor('--to', to));
     try {
       return await copyLedger(source, target, progress);
     } finally {
@@ -26,10 +26,9 @@ export async function copyStore(from: string, to: string, progress: CopyProgress
   }
 }
 
-/** A store without a service on it. It is read from end to end, so nothing that would speed up the next start is kept. */
-function openNamed(option: string, store: string): EventStore {
+function settingsFor(option: string, store: string): Settings {
   try {
-    return openStore({ ...loadSettings({ ...process.env, PROMOLEDGER_STORE: store }), cachePath: null });
+    return loadSettings({ ...process.env, PROMOLEDGER_STORE: store });
   } catch (error) {
     throw error instanceof SettingsError ? new CopyRefusedError(`${option}: ${error.message}`) : error;
   }
