@@ -38,6 +38,11 @@ const RULES: readonly Rule[] = [
     packages: /^(rxjs|node:(fs|path|sqlite|timers\/promises))$/,
   },
   {
+    files: /^src\/event-store\/eventstoredb\//,
+    may: /^src\/(kernel\/|event-store\/([a-z-]+\.ts$|eventstoredb\/))/,
+    packages: /^(@eventstore\/db-client|rxjs|node:(crypto|sqlite|timers\/promises))$/,
+  },
+  {
     files: /^src\/event-store\//,
     may: /^src\/(kernel\/|event-store\/[a-z-]+\.ts$)/,
     packages: /^(rxjs|node:(crypto|timers\/promises))$/,
@@ -47,9 +52,16 @@ const RULES: readonly Rule[] = [
   // Application services and the reading side: no Nest, no HTTP, and of the stores the port alone.
   {
     files: /^src\/(accounts|audit|campaigns|commands|fx|promotions|read-models)\/[a-z-]+\.ts$/,
-    may: /^(projections|src\/(kernel|commands|read-models|audit|[a-z-]+\/domain|accounts|campaigns|fx|promotions))\/(?!http\/)/,
-    types: /^src\/(event-store\/event-store|settings)\.ts$/,
+    may: /^(projections|src\/(kernel|commands|read-models|audit|[a-z-]+\/domain|accounts|campaigns|fx|promotions))\/(?!http\/)|^src\/event-store\/event-store\.ts$/,
+    types: /^src\/settings\.ts$/,
     packages: /^(rxjs|node:(crypto|util|sqlite|timers\/promises))$/,
+  },
+  // The folds brought to a server: they, and the adapter's connection.
+  {
+    files: /^src\/server-projections\//,
+    may: /^(projections|src\/(kernel|event-store|server-projections))\//,
+    types: /^src\/settings\.ts$/,
+    packages: /^(@eventstore\/db-client|commander|node:(fs|util|timers\/promises))$/,
   },
   // The edge knows services and queries, never the domain behind them.
   {

@@ -7,6 +7,7 @@ import {
   type ProjectionDetails,
   UnknownError,
 } from '@eventstore/db-client';
+import { StoreUnavailableError } from '../event-store/event-store.js';
 import type { Connection } from '../event-store/eventstoredb/connection.js';
 
 /** What a projection is doing, as its server tells. */
@@ -66,8 +67,12 @@ export class ProjectionServer {
    */
   async queryOf(name: string): Promise<string | undefined> {
     const last = { direction: BACKWARDS, fromRevision: END, maxCount: 1 } as const;
-    const [resolved] = await this.connection.collect((client) => client.readStream(`$projections-${name}`, last));
-    return (resolved?.event?.data as { query?: string } | undefined)?.query;
+    try {
+      const [resolved] = await this.connection.collect((client) => client.readStream(`$projections-${name}`, last));
+      return (resolved?.event?.data as { query?: string } | undefined)?.query;
+    } catch (error) {
+      throw (error instanceof StoreUnavailableError && refusalOf(error.cause)) || error;
+    }
   }
 
   /** It runs from the first event on; it may not write. */
