@@ -2,11 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Answer, Client, CommandResult, Problem } from '../support/client.js';
 import type { Command } from '../support/auditor/facts.js';
 
-/** What a fact was answered with in the end, each time that it was sent. */
-export interface Told {
-  readonly command: Command;
-  readonly results: readonly CommandResult[];
-}
+/** What a fact was answered with. */
+export type Result = CommandResult & { readonly key: string | null };
 
 /** Nobody waits longer than this for an acknowledgment, in ms: no fault of these tests lasts so long. */
 const PATIENCE_MS = 45_000;
@@ -18,19 +15,19 @@ const SEND_AGAIN: readonly (string | undefined)[] = ['store-unavailable', 'not-c
  * the other. Any other answer but that of a ledger at work is an error.
  */
 export class PersistentClients {
-  /** By stream and natural id, or by the command where it was refused. */
-  readonly told = new Map<Command, Told>();
+  /** What each fact was answered with in the end, each time that it was sent. */
+  readonly told = new Map<Command, Result[]>();
   /** How often something had to be sent again. */
   resent = 0;
 
   constructor(private readonly instances: readonly Client[]) {}
 
   /** Sends facts in one request, the first time to the instance given; their results in the order sent. */
-  async send(commands: readonly Command[], instance: number): Promise<CommandResult[]> {
-    const results = new Map<Command, CommandResult>();
+  async send(commands: readonly Command[], instance: number): Promise<Result[]> {
+    const results = new Map<Command, Result>();
     await this.untilDone(instance, async (client) => {
       const open = commands.filter((command) => !results.has(command));
-      const answer = await client.post<{ results: CommandResult[] }>('/v1/commands', open);
+      const answer = await client.post<{ results: Result[] }>('/v1/commands', open);
       if (isAway(answer)) return undefined;
       if (answer.status !== 200)
         throw new Error(`the facts were answered ${answer.status} ${JSON.stringify(answer.body)}`);
@@ -40,7 +37,7 @@ export class PersistentClients {
       });
       return results.size === commands.length ? results : undefined;
     });
-    for (const [command, result] of results) this.note(command, result);
+    for (const [command, result] of results) this.told.set(command, [...(this.told.get(command) ?? []), result]);
     return commands.map((command) => results.get(command)!);
   }
 
@@ -64,11 +61,6 @@ export class PersistentClients {
       await pause(20);
     }
     throw new Error(`nothing was acknowledged within ${PATIENCE_MS} ms`);
-  }
-
-  private note(command: Command, result: CommandResult): void {
-    const before = this.told.get(command)?.results ?? [];
-    this.told.set(command, { command, results: [...before, result] });
   }
 }
 

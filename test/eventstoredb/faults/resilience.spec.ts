@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -9,12 +9,13 @@ import {
   type Appended,
   type NewEvent,
   type Recorded,
-} from '../../src/event-store/event-store.js';
-import { EventStoreDbStore } from '../../src/event-store/eventstoredb/eventstoredb-store.js';
-import { EventStoreDbCluster } from '../support/eventstoredb/cluster.js';
-import { EventStoreDbDouble } from '../support/eventstoredb/double.js';
-import { serverNotReady, tooSlow, unexpected } from '../support/eventstoredb/errors.js';
-import { delay, drop, fail, feignConflict, silence, type Asked } from '../support/eventstoredb/faults.js';
+} from '../../../src/event-store/event-store.js';
+import { EventStoreDbStore } from '../../../src/event-store/eventstoredb/eventstoredb-store.js';
+import { selfSigned } from '../../support/eventstoredb/certificate.js';
+import { EventStoreDbCluster } from '../../support/eventstoredb/cluster.js';
+import { EventStoreDbDouble } from '../../support/eventstoredb/double.js';
+import { serverNotReady, tooSlow, unexpected } from '../../support/eventstoredb/errors.js';
+import { delay, drop, fail, feignConflict, silence, type Asked } from '../../support/eventstoredb/faults.js';
 
 const fact = (key: string): NewEvent => ({ id: `Fact:${key}`, type: 'Fact', data: { key }, metadata: { version: 1 } });
 
@@ -102,6 +103,24 @@ describe('the store on an EventStoreDB that fails', () => {
       expect(await idsOf(store.read('s-1'))).toEqual([]);
       expect(await store.append('s-1', 'none', [large('a')])).toMatchObject({ revision: 0 });
     });
+  });
+
+  it('speaks TLS with the credentials of its connection string, and says when they are refused', async () => {
+    const tls = selfSigned('localhost');
+    const authority = join(directory, 'authority.pem');
+    writeFileSync(authority, tls.certificate);
+    const secure = await EventStoreDbDouble.start({ tls, users: { ledger: 'secret' } });
+    const at = (user: string) => `esdb://${user}localhost:${secure.endpoint.port}?tls=true&tlsCAFile=${authority}`;
+    const store = open({ at: at('ledger:secret@') });
+    await store.append('s-1', 'none', [fact('a')]);
+    expect((await firstValueFrom(store.subscribe())).id).toBe('Fact:a');
+    for (const user of ['ledger:guess@', '']) {
+      const refused = open({ at: at(user) });
+      await expect(refused.append('s-1', 0, [fact('b')])).rejects.toThrow('EventStoreDB refuses these credentials');
+      await expect(refused.append('s-1', 0, [fact('b')])).rejects.toThrow(StoreUnavailableError);
+    }
+    await Promise.all(stores.map((each) => each.close()));
+    await secure.stop();
   });
 
   it('does not take a read that was cut for the end of the stream', async () => {
@@ -237,17 +256,20 @@ describe('the store on an EventStoreDB that fails', () => {
     });
   });
 
-  it('finds the leader of a cluster, and the next one', async () => {
-    const cluster = await EventStoreDbCluster.start();
-    const store = open({ at: cluster.connectionString });
-    const keys = Array.from({ length: 30 }, (_, n) => String(n));
-    const followed = firstValueFrom(store.subscribe().pipe(take(keys.length), toArray()));
-    for (const [n, key] of keys.entries()) {
-      if (n % 10 === 5) cluster.elect(n % 3);
-      expect(await store.append('s-1', n === 0 ? 'none' : n - 1, [fact(key)])).toMatchObject({ revision: n });
-    }
-    expect((await followed).map(({ id }) => id)).toEqual(keys.map((key) => `Fact:${key}`));
-    await store.close();
-    await cluster.stop();
-  });
+  it.each(['connectionString', 'discoveryString'] as const)(
+    'finds a cluster’s leader by its %s, and the next one',
+    async (by) => {
+      const cluster = await EventStoreDbCluster.start();
+      const store = open({ at: cluster[by] });
+      const keys = Array.from({ length: 30 }, (_, n) => String(n));
+      const followed = firstValueFrom(store.subscribe().pipe(take(keys.length), toArray()));
+      for (const [n, key] of keys.entries()) {
+        if (n % 10 === 5) cluster.elect(n % 3);
+        expect(await store.append('s-1', n === 0 ? 'none' : n - 1, [fact(key)])).toMatchObject({ revision: n });
+      }
+      expect((await followed).map(({ id }) => id)).toEqual(keys.map((key) => `Fact:${key}`));
+      await store.close();
+      await cluster.stop();
+    },
+  );
 });

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Problem } from '../support/client.js';
-import { EventStoreDbDouble } from '../support/eventstoredb/double.js';
-import { drop } from '../support/eventstoredb/faults.js';
-import { granted, opened, published } from '../support/history.js';
-import { type Service, startService } from '../support/server.js';
+import type { Problem } from '../../support/client.js';
+import { EventStoreDbDouble } from '../../support/eventstoredb/double.js';
+import { drop } from '../../support/eventstoredb/faults.js';
+import { granted, opened, published } from '../../support/history.js';
+import { type Service, startService } from '../../support/server.js';
 
 const BALANCE = '/v1/accounts/a/US/balance?asOf=2022-10-20T00:00:00Z';
 
