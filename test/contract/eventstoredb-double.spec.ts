@@ -7,7 +7,13 @@ import { EventStoreDBClient, jsonEvent, type AppendExpectedRevision } from '@eve
 import { selfSigned } from '../support/eventstoredb/certificate.js';
 import { EventStoreDbCluster } from '../support/eventstoredb/cluster.js';
 import { EventStoreDbDouble, type DoubleOptions } from '../support/eventstoredb/double.js';
-import { deadlineExceeded, leaderInfo, serverNotReady } from '../support/eventstoredb/errors.js';
+import {
+  commitTimeout,
+  deadlineExceeded,
+  leaderInfo,
+  serverNotReady,
+  unavailable,
+} from '../support/eventstoredb/errors.js';
 import { delay, drop, fail, feignConflict, silence } from '../support/eventstoredb/faults.js';
 import { EventLog } from '../support/eventstoredb/log.js';
 
@@ -66,10 +72,14 @@ describe.each([
     expect(server.log.stream('a-1')).toHaveLength(2);
   });
 
-  it('says that it is not ready, or that the deadline is over, or that others were first', async () => {
+  it('says that it is away, that it is not ready, that time is over, or that others were first', async () => {
     const { server, client } = await start({ batchAppend });
-    server.faults.arm(fail(serverNotReady), { method: 'append' });
+    server.faults.arm(fail(unavailable), { method: 'append' });
     await expect(append(client)).rejects.toMatchObject({ type: 'unavailable' });
+    server.faults.arm(fail(serverNotReady), { method: 'append' });
+    await expect(append(client)).rejects.toMatchObject({ type: batchAppend ? 'unknown' : 'unavailable' });
+    server.faults.arm(fail(commitTimeout), { method: 'append' });
+    await expect(append(client)).rejects.toMatchObject({ type: batchAppend ? 'deadline-exceeded' : 'timeout' });
     server.faults.arm(fail(deadlineExceeded), { method: 'append', where: (stream) => stream === 'a-1' });
     await expect(append(client)).rejects.toMatchObject({ type: 'deadline-exceeded' });
     server.faults.arm(feignConflict, { method: 'append', times: 2 });
@@ -217,7 +227,7 @@ describe('a cluster', () => {
     await append(client, [event(1)]);
     await cluster.nodes[0]!.stop();
     await expect(append(client, [event(2)])).rejects.toMatchObject({ type: 'unavailable' });
-    await expect(append(connect(cluster.nodes[1]!.connectionString))).rejects.toMatchObject({ type: 'unavailable' });
+    await expect(append(connect(cluster.nodes[1]!.connectionString))).rejects.toThrow('Server Is Not Ready');
     cluster.elect(2);
     expect(await append(client, [event(2)])).toMatchObject({ nextExpectedRevision: 1n });
   });

@@ -57,6 +57,7 @@ export class EventStoreDbDouble implements Node {
   private readonly tcp: TcpServer;
   private readonly sockets = new Set<Socket>();
   private port = 0;
+  private lives = 0;
 
   /** Starts on a free port. */
   static async start(options: DoubleOptions = {}): Promise<EventStoreDbDouble> {
@@ -113,6 +114,10 @@ export class EventStoreDbDouble implements Node {
     return this.tcp.listening;
   }
 
+  get life(): number {
+    return this.lives;
+  }
+
   drop(peer: string): void {
     for (const socket of this.sockets) if (`${socket.remoteAddress}:${socket.remotePort}` === peer) socket.destroy();
   }
@@ -124,6 +129,7 @@ export class EventStoreDbDouble implements Node {
 
   /** The machine goes away: nothing in flight is answered. The log is kept. */
   async stop(): Promise<void> {
+    this.lives += 1;
     const closed = new Promise((resolve) => this.tcp.close(resolve));
     const gone = [...this.sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
     this.dropAll();

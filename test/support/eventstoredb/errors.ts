@@ -22,10 +22,20 @@ export class ServerError extends Error {
   }
 }
 
+export const NOT_READY = 'Server Is Not Ready';
+
 /** The connection is gone, or will never answer: there is nobody to tell. */
 export class ConnectionLost extends Error {}
 
-export const serverNotReady = (): ServerError => new ServerError(status.UNAVAILABLE, 'Server Is Not Ready');
+/** Something on the way is down, or the server is going. */
+export const unavailable = (): ServerError => new ServerError(status.UNAVAILABLE, 'Unavailable');
+
+/** There is an election: nobody takes writes. */
+export const serverNotReady = (): ServerError => new ServerError(status.UNAVAILABLE, NOT_READY);
+
+/** The cluster has not said in time whether it holds the events: it may. */
+export const commitTimeout = (): ServerError =>
+  new ServerError(status.ABORTED, 'Operation timed out: Commit phase timeout.');
 
 export const unauthenticated = (): ServerError => new ServerError(status.UNAUTHENTICATED, 'Unauthenticated');
 

@@ -18,7 +18,7 @@ export function featuresService(node: Node): UntypedServiceImplementation {
       supportedMethods(node, call).then(
         (methods) => callback(null, methods),
         (error: unknown) => {
-          const told = failure(error);
+          const told = failure(call, error);
           if (told) callback(told);
         },
       );

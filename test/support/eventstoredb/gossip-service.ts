@@ -12,7 +12,7 @@ export function gossipService(node: Node): UntypedServiceImplementation {
       Promise.resolve(node.faults.strike('arrival', admit(node, call, 'gossip'))).then(
         () => callback(null, new gossip.ClusterInfo().setMembersList(node.members().map(toInfo))),
         (error: unknown) => {
-          const told = failure(error);
+          const told = failure(call, error);
           if (told) callback(told);
         },
       );

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events';
-import type { Deadline, Metadata } from '@grpc/grpc-js';
+import { status, type Deadline, type Metadata } from '@grpc/grpc-js';
 import { ConnectionLost, ServerError, accessDenied, leaderInfo, serverNotReady, unauthenticated } from './errors.js';
 import type { Endpoint } from './errors.js';
 import type { Asked, Faults } from './faults.js';
@@ -40,7 +40,8 @@ export interface Node {
   /** The leader of the cluster as this node knows it; `none` while there is an election. */
   leader(): 'self' | 'none' | Endpoint;
   members(): readonly Member[];
-  isUp(): boolean;
+  /** Changes when the node goes down: what was under way then is not to be finished by what comes up again. */
+  readonly life: number;
   /** Kills the connection from that address. */
   drop(peer: string): void;
 }
@@ -93,8 +94,8 @@ export function checkLeader(node: Node, call: Call, writes: boolean): void {
 }
 
 /** What a call ends with when its handling threw, if there is anybody to tell. */
-export function failure(error: unknown): ServerError | undefined {
+export function failure(call: Call, error: unknown): ServerError | undefined {
+  if (error instanceof ConnectionLost || call.cancelled) return undefined;
   if (error instanceof ServerError) return error;
-  if (error instanceof ConnectionLost) return undefined;
-  throw error;
+  return new ServerError(status.INTERNAL, `The double failed: ${error instanceof Error ? error.stack : String(error)}`);
 }

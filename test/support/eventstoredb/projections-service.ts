@@ -27,7 +27,7 @@ export function projectionsService(node: Node): UntypedServiceImplementation {
         .then(
           (response) => callback(null, response),
           (error: unknown) => {
-            const told = failure(error);
+            const told = failure(call, error);
             if (told) callback(told);
           },
         );
@@ -78,7 +78,7 @@ export function projectionsService(node: Node): UntypedServiceImplementation {
     }),
     statistics: (call: StatisticsCall) => {
       statistics(node, call).catch((error: unknown) => {
-        const told = failure(error);
+        const told = failure(call, error);
         if (told) call.emit('error', told);
       });
     },

@@ -8,7 +8,15 @@ import type {
 import type { sendUnaryData } from '@grpc/grpc-js';
 import type { UUID } from '@eventstore/db-client/generated/shared_pb.js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
-import { ConnectionLost, ServerError, deadlineExceeded, maxAppendSizeExceeded, tooSlow, unexpected } from './errors.js';
+import {
+  ConnectionLost,
+  NOT_READY,
+  ServerError,
+  deadlineExceeded,
+  maxAppendSizeExceeded,
+  tooSlow,
+  unexpected,
+} from './errors.js';
 import { FeignedConflict, type Asked } from './faults.js';
 import type { AppendOutcome, ExpectedRevision, ProposedEvent } from './log.js';
 import { admit, checkLeader, failure, type Node } from './node.js';
@@ -35,7 +43,7 @@ export function streamsService(node: Node): UntypedServiceImplementation {
   return {
     read: (call: ReadCall) => {
       read(node, call).catch((error: unknown) => {
-        const told = failure(error);
+        const told = failure(call, error);
         if (told) call.emit('error', told);
       });
     },
@@ -43,7 +51,7 @@ export function streamsService(node: Node): UntypedServiceImplementation {
       append(node, call).then(
         (response) => callback(null, response),
         (error: unknown) => {
-          const told = failure(error);
+          const told = failure(call, error);
           if (told) callback(told);
         },
       );
@@ -107,9 +115,10 @@ function drained(call: ReadCall, signal: AbortSignal): Promise<void> {
 
 /** Commits, with what the faults do before and after it. */
 async function commit(node: Node, asked: Asked, { stream, expected, events }: Write): Promise<AppendOutcome> {
+  const { life } = node;
   try {
     await node.faults.strike('arrival', asked);
-    if (!node.isUp()) throw new ConnectionLost();
+    if (node.life !== life) throw new ConnectionLost();
     if (Date.now() > asked.deadline) throw deadlineExceeded();
     const outcome = node.log.append(stream, expected, events);
     await node.faults.strike('commit', asked);
@@ -157,15 +166,15 @@ function batchAppend(node: Node, call: BatchCall): void {
     if (ended && unanswered === 0) call.end();
   };
   const end = (error: unknown): void => {
-    const told = failure(error);
-    if (told && !call.cancelled) call.emit('error', told);
+    const told = failure(call, error);
+    if (told) call.emit('error', told);
   };
 
-  const finish = async (id: UUID, batch: Batch): Promise<void> => {
+  const finish = async (caller: Asked, id: UUID, batch: Batch): Promise<void> => {
     unanswered += 1;
     try {
-      const asked = { ...admit(node, call, 'append', batch.stream), deadline: batch.deadline };
       checkLeader(node, call, true);
+      const asked = { ...caller, name: batch.stream, deadline: batch.deadline };
       answer(id, batch.stream, toAnswer(await commit(node, asked, batch), batch.expected));
     } catch (error) {
       const told = error instanceof ServerError ? withinBatch(error) : undefined;
@@ -176,7 +185,7 @@ function batchAppend(node: Node, call: BatchCall): void {
     endWhenDone();
   };
 
-  call.on('data', (request: streams.BatchAppendReq) => {
+  const take = (caller: Asked, request: streams.BatchAppendReq): void => {
     const id = request.getCorrelationId()!;
     const options = request.getOptions();
     if (options) open.set(id.getString(), toBatch(options));
@@ -188,12 +197,19 @@ function batchAppend(node: Node, call: BatchCall): void {
     const tooLarge = batch.bytes > node.features.maxAppendBytes;
     if (tooLarge) answer(id, batch.stream, wire.batchTooLarge(node.features.maxAppendBytes));
     if (tooLarge || request.getIsFinal()) open.delete(id.getString());
-    if (!tooLarge && request.getIsFinal()) void finish(id, batch);
-  });
-  call.on('end', () => {
-    ended = true;
-    endWhenDone();
-  });
+    if (!tooLarge && request.getIsFinal()) void finish(caller, id, batch);
+  };
+
+  try {
+    const caller = admit(node, call, 'append');
+    call.on('data', (request: streams.BatchAppendReq) => take(caller, request));
+    call.on('end', () => {
+      ended = true;
+      endWhenDone();
+    });
+  } catch (error) {
+    end(error);
+  }
 }
 
 function toBatch(options: streams.BatchAppendReq.Options): Batch {
@@ -211,8 +227,7 @@ function toAnswer(outcome: AppendOutcome, expected: ExpectedRevision): streams.B
 }
 
 /** Errors that answer one write of the call; others end the call, and with it all its writes. */
-function withinBatch({ code }: ServerError): streams.BatchAppendResp | undefined {
-  if (code === status.DEADLINE_EXCEEDED) return wire.batchTimeout();
-  if (code === status.PERMISSION_DENIED) return wire.batchAccessDenied();
-  return undefined;
+function withinBatch({ code, details }: ServerError): streams.BatchAppendResp | undefined {
+  if (code === status.DEADLINE_EXCEEDED || code === status.ABORTED) return wire.batchTimeout();
+  return details === NOT_READY ? wire.batchNotReady() : undefined;
 }

@@ -4,6 +4,7 @@ import emptyPb from 'google-protobuf/google/protobuf/empty_pb.js';
 import shared from '@eventstore/db-client/generated/shared_pb.js';
 import statusPb from '@eventstore/db-client/generated/status_pb.js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
+import { NOT_READY } from './errors.js';
 import type { AppendOutcome, ExpectedRevision, ProposedEvent, StoredEvent } from './log.js';
 import { PAGE_EVENTS, type Filter, type From, type ReadRequest, type SubscriptionMessage } from './reading.js';
 
@@ -183,8 +184,11 @@ export function batchTimeout(): streams.BatchAppendResp {
   return batchError('Timeout', new shared.Timeout(), code.DEADLINE_EXCEEDED);
 }
 
-export function batchAccessDenied(): streams.BatchAppendResp {
-  return batchError('AccessDenied', new shared.AccessDenied(), code.PERMISSION_DENIED);
+/** The client makes nothing of this one: to it, it is an unknown error. */
+export function batchNotReady(): streams.BatchAppendResp {
+  const packed = new anyPb.Any();
+  packed.pack(new emptyPb.Empty().serializeBinary(), 'google.protobuf.Empty');
+  return new streams.BatchAppendResp().setError(new statusPb.Status().setMessage(NOT_READY).setDetails(packed));
 }
 
 /** An error within the answers of a batch, which leaves the call open; the client knows it by the type of its details. */
