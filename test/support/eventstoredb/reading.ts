@@ -147,7 +147,7 @@ export async function follow(log: EventLog, request: SubscribeRequest, subscribe
 function firstToFollow(log: EventLog, { source, from }: SubscribeRequest): number {
   if (from === 'start') return 0;
   if (source !== undefined) return from === 'end' ? log.stream(source).length : Number(from) + 1;
-  return from === 'end' ? log.all.length : boundary(log, from) + 1;
+  return from === 'end' ? log.all.length : Math.min(boundary(log, from) + 1, log.all.length);
 }
 
 /** Waits until there is an event at `cursor`, or nobody to send it to. */
