@@ -37,11 +37,11 @@ export class ProjectionsError extends Error {
   }
 }
 
+/** gRPC's code for a service that the server does not have. */
+const UNIMPLEMENTED: number = 12;
+
 /** Linking the streams of a category, which `fromCategory` reads, is this projection's work. */
 export const BY_CATEGORY = '$by_category';
-
-/** Of gRPC. */
-const UNIMPLEMENTED = 12;
 
 /** The projections of an EventStoreDB / KurrentDB server, by name. */
 export class ProjectionServer {
@@ -127,7 +127,7 @@ function refusalOf(error: unknown): ProjectionsError | undefined {
   if (!(error instanceof UnknownError)) return undefined;
   // So say servers that have no code of their own for it.
   if (error.message.includes('received NotFound')) return new ProjectionsError('not-found', error.message);
-  if (error.code === UNIMPLEMENTED) {
+  if ((error.code as number | undefined) === UNIMPLEMENTED) {
     return new ProjectionsError(
       'switched-off',
       'the server has projections switched off: start it with RunProjections=All',

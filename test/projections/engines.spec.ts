@@ -40,11 +40,11 @@ describe.each(Object.keys(PROJECTIONS))('%s', (name) => {
 
 describe('golden scenarios', () => {
   onBoth.each(readScenarios())('$name', async (scenario) => {
-    const { client, stop } = await startService();
+    const service = await startService();
     try {
-      const position = await client.append(published());
-      await play(scenario, client);
-      const log = await client.log(position);
+      const position = await service.client.append(published());
+      await play(scenario, service.client);
+      const log = await service.client.log(position);
       const folds = Object.entries(PROJECTIONS).map(([name, fold]) => {
         const events = log.filter(({ stream }) => stream.startsWith(`${fold.category}-`));
         return { name, events, states: foldedByStream(fold, events) };
@@ -54,7 +54,7 @@ describe('golden scenarios', () => {
       const answers = run(folds.flatMap(({ name, events }) => onVersions(scriptOf(name), events)));
       expect(answers).toEqual(folds.flatMap(({ states }) => VERSIONS.map(() => ({ states }))));
     } finally {
-      await stop();
+      await service.stop();
     }
   });
 });
@@ -76,7 +76,7 @@ describe('the comparison', () => {
 
   onBoth('stops at an event that the fold does not know, as the fold does', () => {
     const events = [{ stream: 'account-adv-1.DE', type: 'CreditPainted', data: { colour: 'red' } }];
-    const fault = expect.stringContaining('unexpected {"type":"CreditPainted","data":{"colour":"red"}}') as string;
+    const fault = expect.stringContaining('unexpected {"type":"CreditPainted","data":{"colour":"red"}}');
     expect(run(onVersions(scriptOf('credit-balances'), events))).toEqual(VERSIONS.map(() => ({ fault })));
     expect(() => foldedByStream(PROJECTIONS['credit-balances']!, events)).toThrow(/^unexpected .*CreditPainted/);
   });

@@ -27,9 +27,9 @@ const RUNNER = fileURLToPath(new URL('./engine-runner.ts', import.meta.url));
 export function openEngine(): Engine | string {
   const [loader] = globSync('.engine/usr/lib/*/ld-linux*.so.*', { cwd: ROOT });
   const start = loader ? [ROOT + loader, '--library-path', ROOT + dirname(loader)] : [];
-  const [command, ...args] = [...start, process.execPath, '--no-warnings', RUNNER];
+  const [command = '', ...args] = [...start, process.execPath, '--no-warnings', RUNNER];
   const run = (cases: readonly EngineCase[]): readonly EngineAnswer[] => {
-    const { stdout, stderr, status } = spawnSync(command!, args, {
+    const { stdout, stderr, status } = spawnSync(command, args, {
       input: JSON.stringify(cases),
       encoding: 'utf8',
       maxBuffer: 2 ** 30,
