@@ -8,6 +8,7 @@ import { selfSigned } from '../support/eventstoredb/certificate.js';
 import { EventStoreDbCluster } from '../support/eventstoredb/cluster.js';
 import { EventStoreDbDouble, type DoubleOptions } from '../support/eventstoredb/double.js';
 import {
+  cancelled,
   commitTimeout,
   deadlineExceeded,
   leaderInfo,
@@ -121,13 +122,16 @@ describe.each([
 });
 
 describe('subscriptions', () => {
-  it('are cut after so many events, and resumed without gap or repeat', async () => {
+  it.each([
+    ['cut', drop, 'unavailable'],
+    ['cancelled', fail(cancelled), 'cancelled'],
+  ])('are %s after so many events, and resumed without gap or repeat', async (_, fault, type) => {
     const { server, client } = await start();
     await append(
       client,
       Array.from({ length: 10 }, (_, n) => event(n)),
     );
-    server.faults.arm(drop, { method: 'subscribe-stream', when: { afterEvents: 4 } });
+    server.faults.arm(fault, { method: 'subscribe-stream', when: { afterEvents: 4 } });
     const seen: number[] = [];
     const follow = async (fromRevision: bigint | 'start') => {
       for await (const { event } of client.subscribeToStream('a-1', { fromRevision })) {
@@ -135,7 +139,7 @@ describe('subscriptions', () => {
         if (seen.length === 10) break;
       }
     };
-    await expect(follow('start')).rejects.toMatchObject({ type: 'unavailable' });
+    await expect(follow('start')).rejects.toMatchObject({ type });
     expect(seen.length).toBeLessThanOrEqual(4);
     await follow(seen.length === 0 ? 'start' : BigInt(seen.length - 1));
     expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);

@@ -1,19 +1,18 @@
 import { EventStoreDbDouble, type DoubleOptions } from './double.js';
-import type { Endpoint } from './errors.js';
 import { Faults } from './faults.js';
 import { EventLog } from './log.js';
 import type { Member, Node } from './node.js';
 import { Projections } from './projections.js';
 
 /**
- * Nodes over one log, of which one leads: what is acknowledged is on all of them. Who leads, a test says; a node that
- * goes down leads no longer, and nobody does until there is another `elect`.
+ * Nodes over one log, of which one leads: what is acknowledged is on all of them. Who leads, a test says; while the leader
+ * is down nobody does, until it is back or another is elected.
  */
 export class EventStoreDbCluster {
   readonly nodes: EventStoreDbDouble[] = [];
   private leader: EventStoreDbDouble | undefined;
 
-  static async start(options: Omit<DoubleOptions, 'cluster'> = {}, size = 3): Promise<EventStoreDbCluster> {
+  static async start(options: Omit<DoubleOptions, 'membership'> = {}, size = 3): Promise<EventStoreDbCluster> {
     const log = options.log ?? new EventLog(options.clock);
     const shared = { log, faults: options.faults ?? new Faults(), projections: new Projections(log) };
     const cluster = new EventStoreDbCluster();
@@ -61,13 +60,13 @@ export class EventStoreDbCluster {
 
   private leaderFor(node: EventStoreDbDouble): ReturnType<Node['leader']> {
     if (!this.leader?.isUp()) return 'none';
-    return this.leader === node ? 'self' : (this.leader.endpoint satisfies Endpoint);
+    return this.leader === node ? 'self' : this.leader.endpoint;
   }
 
   private members(): Member[] {
     return this.nodes.map((node) => {
-      const leads = this.leader?.isUp() ? (this.leader === node ? 'leader' : 'follower') : 'electing';
-      return { endpoint: node.endpoint, instanceId: node.instanceId, isAlive: node.isUp(), role: leads };
+      const role = this.leader?.isUp() ? (this.leader === node ? 'leader' : 'follower') : 'electing';
+      return { endpoint: node.endpoint, instanceId: node.instanceId, isAlive: node.isUp(), role };
     });
   }
 }

@@ -44,8 +44,8 @@ const DEFAULTS: Features = {
 const ADDRESS = '127.0.0.1';
 
 /**
- * A server in this process that speaks the protocol of EventStoreDB, for the real client. It owns the sockets its
- * connections come by, so that it can cut them as a network does.
+ * A server in this process that speaks the protocol of EventStoreDB, for the real client; README.md says what of it. It
+ * owns the sockets its connections come by, so that it can cut them as a network does.
  */
 export class EventStoreDbDouble implements Node {
   readonly log: EventLog;

@@ -30,6 +30,9 @@ export class ConnectionLost extends Error {}
 /** Something on the way is down, or the server is going. */
 export const unavailable = (): ServerError => new ServerError(status.UNAVAILABLE, 'Unavailable');
 
+/** The server ends a call that lasts, as when it goes down in good order. */
+export const cancelled = (): ServerError => new ServerError(status.CANCELLED, 'Call canceled by the server');
+
 /** There is an election: nobody takes writes. */
 export const serverNotReady = (): ServerError => new ServerError(status.UNAVAILABLE, NOT_READY);
 

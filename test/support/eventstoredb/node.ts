@@ -58,8 +58,9 @@ export interface Call extends Pick<EventEmitter, 'once'> {
 export function admit(node: Node, call: Call, method: Asked['method'], name = ''): Asked {
   if (method !== 'gossip' && method !== 'features') authenticate(node, call);
   const gone = new AbortController();
-  call.once('cancelled', () => gone.abort());
-  if (call.cancelled) gone.abort();
+  const leave = (): void => gone.abort('gone');
+  call.once('cancelled', leave);
+  if (call.cancelled) leave();
   return {
     method,
     name,
