@@ -17,7 +17,10 @@ export interface ProjectionStatus extends ServerProjection {
   readonly version: Version;
 }
 
-/** How long a projection may take to start, in ms. */
+/** As of a server that runs none but its own. */
+const NEVER_STARTED = 'the server does not start it, as one does that was not started with RunProjections=All';
+
+/** How long projections may take to start, in ms. */
 const STARTS_WITHIN_MS = 15_000;
 const LOOK_EVERY_MS = 100;
 
@@ -26,8 +29,11 @@ const LOOK_EVERY_MS = 100;
  * Done again it changes nothing. A script that differs starts from the first event: states of the old one are forgotten.
  */
 export async function deploy(server: ProjectionServer, scripts: readonly ServerScript[]): Promise<Deployed[]> {
-  const deployed = [await categorize(server)];
-  for (const script of scripts) deployed.push(await settled(server, script.name, await bring(server, script)));
+  const done = [{ name: BY_CATEGORY, done: await categorize(server) }];
+  for (const script of scripts) done.push({ name: script.name, done: await bring(server, script) });
+  const until = Date.now() + STARTS_WITHIN_MS;
+  const deployed: Deployed[] = [];
+  for (const each of done) deployed.push({ ...each, ...(await settled(server, each.name, until)) });
   return deployed;
 }
 
@@ -48,7 +54,7 @@ async function bring(server: ProjectionServer, { name, query }: ServerScript): P
 }
 
 /** Without the server's own links from categories to streams, `fromCategory` reads nothing. */
-async function categorize(server: ProjectionServer): Promise<Deployed> {
+async function categorize(server: ProjectionServer): Promise<Deployed['done']> {
   const known = await server.find(BY_CATEGORY);
   if (!known) throw new ProjectionsError('not-found', `the server has no projection ${BY_CATEGORY}`);
   // `first` and `-`, on a line each: a stream's category ends at the first hyphen of its name.
@@ -60,18 +66,21 @@ async function categorize(server: ProjectionServer): Promise<Deployed> {
       `the server does not keep categories as the ledger's streams need it: ${detail}`,
     );
   }
-  if (isRunning(known)) return { name: BY_CATEGORY, done: 'unchanged', state: known.state, reason: '' };
+  if (isRunning(known)) return 'unchanged';
   await server.enable(BY_CATEGORY);
-  return settled(server, BY_CATEGORY, 'enabled');
+  return 'enabled';
 }
 
 /** Waits until it runs or has failed. */
-async function settled(server: ProjectionServer, name: string, done: Deployed['done']): Promise<Deployed> {
-  const until = Date.now() + STARTS_WITHIN_MS;
+async function settled(
+  server: ProjectionServer,
+  name: string,
+  until: number,
+): Promise<Omit<Deployed, 'name' | 'done'>> {
   for (;;) {
     const { state = 'Missing', reason = '' } = (await server.find(name)) ?? {};
-    const isFinal = isRunning({ state }) || state.startsWith('Faulted') || Date.now() > until;
-    if (isFinal) return { name, done, state, reason };
+    if (isRunning({ state }) || state.startsWith('Faulted')) return { state, reason };
+    if (Date.now() > until) return { state, reason: reason || NEVER_STARTED };
     await sleep(LOOK_EVERY_MS);
   }
 }
