@@ -286,6 +286,11 @@ describe('the log', () => {
     const inside = { commit: position!.commit + 1n, prepare: position!.prepare + 1n };
     await append(client);
     await expect(numbers(client.readAll({ fromPosition: inside }))).rejects.toMatchObject({ type: 'unknown' });
+    const beyond = { commit: position!.commit + 9_999n, prepare: position!.prepare + 9_999n };
+    const following = numbers(client.subscribeToAll({ fromPosition: beyond }), 1);
+    await numbers(client.readStream('a-1'));
+    await append(client, [event(7)]);
+    expect(await following).toEqual([7]);
     for await (const { event } of client.readStream('a-1')) expect(event!.created).toEqual(new Date('2030-01-01'));
   });
 });
