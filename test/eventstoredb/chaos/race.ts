@@ -94,18 +94,17 @@ export class Race {
     this.isOn = true;
     const sendings = this.shuffled(ACCOUNTS.flatMap((account) => this.clicks(account)));
     const clients = Array.from({ length: CLIENTS }, async () => {
-      for (let sending = sendings.pop(); sending; sending = sendings.pop()) await sending();
+      for (let sending = sendings.pop(); this.isOn && sending; sending = sendings.pop()) await sending();
     });
     const watching = [0, 1].map((instance) => this.watch(ACCOUNTS[0], instance));
-    await Promise.all([
+    const racing = Promise.all([
       ...clients,
       ...ACCOUNTS.map((account) => this.changeStanding(account)),
       ...ACCOUNTS.flatMap((account) => this.grants(account)).map((grant) => this.grantAndRevoke(grant)),
       ...[0, 1, 0, 1].map((instance) => this.disburse(instance)),
       ...[0, 1].map((instance) => this.sweep(instance, SWEPT_AT[this.serial % SWEPT_AT.length]!)),
-    ]);
-    this.isOn = false;
-    await Promise.all(watching);
+    ]).finally(() => (this.isOn = false));
+    await Promise.all([racing, ...watching]);
   }
 
   /** Each click alone through every instance and once with others; some are reversed as soon as they are acknowledged. */
