@@ -60,14 +60,13 @@ export function idsNeeded<Command, Event extends EventLike>(
 
 /**
  * Decides in order, each command upon what the ones before it made. `known` are recorded facts by id; some may be later
- * than the state, and then neither an event nor a refusal that comes of it stands. The events are marked with `mark`.
+ * than the state, and then neither an event nor a refusal that comes of it stands.
  */
 export function decideAll<State, Command, Event extends EventLike>(
   decider: Decider<State, Command, Event>,
   batch: readonly Waiting<Command, Event>[],
   before: Pick<StreamState<State>, 'state' | 'revision'>,
   known: ReadonlyMap<string, Recorded>,
-  mark: string,
 ): Decided<State> {
   let { state } = before;
   let reliesOnState = false;
@@ -122,7 +121,7 @@ export function decideAll<State, Command, Event extends EventLike>(
     for (const event of decision) {
       state = decider.evolve(state, event);
       made.set(decider.idOf(event), events.length);
-      events.push({ ...event, id: decider.idOf(event), metadata: { version: CONTRACT_VERSION, correlationId: mark } });
+      events.push({ ...event, id: decider.idOf(event), metadata: { version: CONTRACT_VERSION } });
     }
     answers.push((positions) =>
       id === null

@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { EventStore, Recorded } from '../event-store/event-store.js';
+import type { EventStore } from '../event-store/event-store.js';
 import type { Decider, EventLike } from '../kernel/decider.js';
 import { decideAll, idsNeeded, type Decided, type Outcome, type Submission, type Waiting } from './batch.js';
 import { Snapshots } from './snapshots.js';
@@ -23,8 +22,6 @@ const PAUSE_MS = 20;
 export class CommandHandling<State, Command, Event extends EventLike> {
   private readonly queues = new Map<string, Waiting<Command, Event>[]>();
   private readonly states: StreamStates<State, Event>;
-  private readonly self = randomBytes(6).toString('base64url');
-  private attempts = 0;
 
   constructor(
     private readonly store: EventStore,
@@ -83,10 +80,9 @@ export class CommandHandling<State, Command, Event extends EventLike> {
     const ids = idsNeeded(this.decider, batch);
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       const known = await this.store.find(stream, ids, { through: before.revision });
-      const mark = `${this.self}.${(this.attempts += 1).toString(36)}`;
-      const decided = decideAll(this.decider, batch, before, known, mark);
+      const decided = decideAll(this.decider, batch, before, known);
       if (decided.events.length > 0) {
-        if (await this.append(stream, before, decided, mark)) return;
+        if (await this.append(stream, before, decided)) return;
         before = await this.afterOthers(stream, before);
         if (attempt > 1) await pause(Math.random() * PAUSE_MS);
       } else {
@@ -99,27 +95,17 @@ export class CommandHandling<State, Command, Event extends EventLike> {
     throw new Error(`${stream} changed under ${ATTEMPTS} attempts to append to it`);
   }
 
-  /** Appends what was decided and answers it; false when others have written to the stream. */
+  /** Appends what was decided and answers it; false when others have written to the stream, be it the same facts. */
   private async append(
     stream: string,
     before: StreamState<State>,
     { events, state, settle }: Decided<State>,
-    mark: string,
   ): Promise<boolean> {
     const appended = await this.store.append(stream, before.revision < 0 ? 'none' : before.revision, events);
-    if ('conflict' in appended || appended.revision !== before.revision + events.length) return false;
-    // To two who append the same facts at once the store says the same, as it does to one who asks twice. Whose stand
-    // there is told by their mark: theirs may have other content.
-    const last = await this.eventAt(stream, appended.revision);
-    if (last?.metadata.correlationId !== mark) return false;
+    if ('conflict' in appended || appended.repeated) return false;
     settle(appended.positions);
-    this.states.keep(stream, state, last, before.savedAt);
+    await this.states.keep(stream, state, appended.revision, before.savedAt);
     return true;
-  }
-
-  private async eventAt(stream: string, revision: number): Promise<Recorded | undefined> {
-    for await (const event of this.store.read(stream, { from: revision })) return event;
-    return undefined;
   }
 
   /** The state with what others have written. That nothing is there means that this is not the log that memory knows. */

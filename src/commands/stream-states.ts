@@ -57,12 +57,18 @@ export class StreamStates<State, Event extends EventLike> {
     return (await this.resume(stream)) ?? this.advance(stream, { state, revision: -1, savedAt: -1, weight: 1 });
   }
 
-  /** Takes over a state that the caller has evolved; `last` is the last event that it includes. */
-  keep(stream: string, state: State, last: Recorded, savedAt: number): StreamState<State> {
+  /** Takes over a state up to a revision, which the caller has evolved. Now and then it is saved; `last` is its last event. */
+  async keep(
+    stream: string,
+    state: State,
+    revision: number,
+    savedAt: number,
+    last?: Recorded,
+  ): Promise<StreamState<State>> {
     const weight = this.decider.codec?.weigh(state) ?? 1;
-    const isDue = last.revision - savedAt >= Math.max(SNAPSHOT_EVERY, weight);
-    const kept = { state, revision: last.revision, savedAt: isDue ? last.revision : savedAt, weight };
-    if (isDue) this.save(state, last);
+    const isDue = revision - savedAt >= Math.max(SNAPSHOT_EVERY, weight);
+    const kept = { state, revision, savedAt: isDue ? revision : savedAt, weight };
+    if (isDue) await this.save(stream, state, revision, last);
     // Whoever folds at the same time may have come further.
     if ((this.hot.get(stream)?.revision ?? -1) <= kept.revision) this.heat(stream, kept);
     return kept;
@@ -80,7 +86,7 @@ export class StreamStates<State, Event extends EventLike> {
       return undefined;
     }
     const state = codec.decode(snapshot.state);
-    const resumed = this.keep(stream, state, first.value, snapshot.revision);
+    const resumed = await this.keep(stream, state, first.value.revision, snapshot.revision);
     return this.fold(stream, resumed, { [Symbol.asyncIterator]: () => events });
   }
 
@@ -96,14 +102,21 @@ export class StreamStates<State, Event extends EventLike> {
       last = event;
     }
     // A stream that does not exist is not kept: anybody may ask for any name.
-    return last ? this.keep(stream, state, last, from.savedAt) : from;
+    return last ? this.keep(stream, state, last.revision, from.savedAt, last) : from;
   }
 
-  private save(state: State, { stream, revision, id, recordedAt }: Recorded): void {
+  private async save(stream: string, state: State, revision: number, last?: Recorded): Promise<void> {
     const { codec } = this.decider;
     if (!codec || !this.snapshots.isKept) return;
-    const snapshot = { stream, revision, eventId: id, recordedAt, version: codec.version, state: codec.encode(state) };
-    this.snapshots.save(snapshot);
+    const { version } = codec;
+    try {
+      for await (const { id: eventId, recordedAt } of last ? [last] : this.store.read(stream, { from: revision })) {
+        this.snapshots.save({ stream, revision, eventId, recordedAt, version, state: codec.encode(state) });
+        return;
+      }
+    } catch {
+      // What was appended stands; the next snapshot will do.
+    }
   }
 
   private heat(stream: string, kept: StreamState<State>): void {

@@ -42,6 +42,8 @@ export interface Appended {
   readonly position: Position;
   /** One for each event of the batch, in order. */
   readonly positions: readonly Position[];
+  /** Whether the stream held events of these ids before; their content may be another. */
+  readonly repeated: boolean;
 }
 
 export interface AppendConflict {

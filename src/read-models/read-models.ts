@@ -41,6 +41,8 @@ export class ReadModels {
   readonly runner: ReadModelRunner;
   /** Null until the store has been reached. */
   private headAtStart: Position | null = null;
+  /** Why it has not been. */
+  private away: StoreUnavailableError | undefined;
   private closed = false;
 
   constructor(
@@ -95,15 +97,20 @@ export class ReadModels {
    */
   async ready(): Promise<void> {
     if (this.runner.failed) await this.reached(this.runner.position);
-    if (this.headAtStart === null) throw new StoreUnavailableError('The store has not been reached yet.');
+    // A log that is shared with others may be long, and its end far from the last event of this ledger.
+    for (let waitedMs = 0; this.headAtStart === null; waitedMs += MOMENT_MS) {
+      if (this.away) throw this.away;
+      if (waitedMs >= PATIENCE_MS + STORE_MS) throw new NotCaughtUpError('The end of the log has not been found yet.');
+      await sleep(MOMENT_MS);
+    }
     if (this.runner.position < this.headAtStart) await this.reached(this.headAtStart);
   }
 
   /** Whether questions can be answered now: `ready`, and the store answers within a moment. Throws as `ready`. */
   async answering(): Promise<void> {
-    await this.ready();
     const answer = await Promise.race([this.head(), sleep(STORE_MS, null, { ref: false })]);
     if (answer === null) throw new StoreUnavailableError(`The store has not answered within ${STORE_MS} ms.`);
+    await this.ready();
   }
 
   /** Waits until a position is included. Throws NotCaughtUpError, also when the read models have failed. */
@@ -144,15 +151,15 @@ export class ReadModels {
   }
 
   private async follow(): Promise<void> {
-    while (!this.closed) {
+    for (let isFollowing = false; !this.closed;) {
       try {
-        const head = await this.head();
-        if (this.closed) return;
-        await this.runner.start();
-        this.headAtStart = head;
+        if (!isFollowing) await this.runner.start();
+        isFollowing = true;
+        this.headAtStart = await this.head();
         return;
       } catch (error) {
         if (!(error instanceof StoreUnavailableError)) throw error;
+        this.away = error;
         await sleep(STORE_MS, undefined, { ref: false });
       }
     }

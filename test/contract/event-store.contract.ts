@@ -77,9 +77,10 @@ export function eventStoreContract(name: string, harness: ContractHarness): void
         await store.append(stream, 'none', [fact('before')]);
         const batch = [fact('a'), fact('b')];
         const first = await written(stream, 0, batch);
+        expect(first.repeated).toBe(false);
         await store.append(stream, 2, [fact('after')]);
         for (const expected of ['any', 'none', 0, 3, 17] as const) {
-          expect(await store.append(stream, expected, batch)).toEqual(first);
+          expect(await store.append(stream, expected, batch)).toEqual({ ...first, repeated: true });
         }
         expect(await idsOf(store.read(stream))).toEqual(['Noted:before', 'Noted:a', 'Noted:b', 'Noted:after']);
       });

@@ -38,7 +38,7 @@ describe('The ledger file', () => {
     const second = SqliteEventStore.open(path);
     expect(await second.head()).toBe(2n);
     expect(await Array.fromAsync(second.readAll())).toEqual(events);
-    expect(await second.append('note-1', 'none', [fact('a'), fact('b')])).toEqual(answer);
+    expect(await second.append('note-1', 'none', [fact('a'), fact('b')])).toEqual({ ...answer, repeated: true });
     expect(await second.append('note-1', 1, [fact('c')])).toMatchObject({ revision: 2, position: 3n });
     await second.close();
   });

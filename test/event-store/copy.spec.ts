@@ -229,7 +229,7 @@ describe('A copy that was interrupted', () => {
         appends += 1;
         if (!isLast || isWritten) await target.append(...batch);
         if (isLast) throw new StoreUnavailableError('gone');
-        return { revision: 0, position: 0n, positions: [] };
+        return { revision: 0, position: 0n, positions: [], repeated: false };
       };
       await expect(copy(source, altered(target, { append }))).rejects.toThrow(StoreUnavailableError);
       const held = (await contents(target)).length;

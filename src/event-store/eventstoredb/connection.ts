@@ -19,9 +19,10 @@ export interface Patience {
   readonly totalMs: number;
 }
 
-const PATIENCE: Patience = { attemptMs: 5_000, totalMs: 10_000 };
+const PATIENCE: Patience = { attemptMs: 3_000, totalMs: 5_000 };
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
+const CLOSING_MS = 500;
 
 /** What a repetition cannot mend; everything else (away, late, not the leader, cut off) may be better a moment later. */
 const FINAL = [
@@ -146,7 +147,8 @@ export class Connection {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.client.dispose();
+    // It waits for its streams to end, and not all of them tell.
+    await Promise.race([this.client.dispose(), sleep(CLOSING_MS)]);
   }
 
   /** Whoever waits goes on as soon as somebody else has reached the server. */

@@ -71,13 +71,13 @@ export class EventStoreDbStore extends EventStore {
     return this.#tracked(async () => {
       checkBatch(events);
       const keys = events.map(({ id }) => eventKey(stream, id));
-      const batch = events.map((event) => toServer(stream, event));
+      const batch = events.map(toServer);
       await this.#index(stream, typeof expected === 'number' ? expected : expected === 'none' ? -1 : undefined);
       for (;;) {
         const last = this.#keys.through(stream);
         const held = keys.map((key) => this.#keys.revisionOf(stream, key));
         const verdict = judgeAppend(last, expected, held);
-        if (verdict === 'repeat') return this.#placesOf(stream, held[0]!, events.length);
+        if (verdict === 'repeat') return this.#placesOf(stream, held[0]!, events.length, true);
         if (verdict === 'conflict') return this.#conflict(stream);
         const appended = await this.#write(stream, last, batch, keys);
         if (appended) return appended;
@@ -120,7 +120,7 @@ export class EventStoreDbStore extends EventStore {
 
   /** The log up to where it ended when this was called. */
   override async *readAll({ after = 0n, filter = this.#ours }: LogRange = {}): AsyncGenerator<Recorded> {
-    const { head } = await this.#log.end(filter, { head: after, searched: after });
+    const { head } = await this.#log.end(filter, () => ({ head: after, searched: after }));
     if (head <= after) return;
     for await (const event of this.#log.follow({ after, filter, stop: this.#connection.closing })) {
       yield event;
@@ -134,8 +134,16 @@ export class EventStoreDbStore extends EventStore {
       this.#connection.assertOpen();
       const stopping = new AbortController();
       const stop = AbortSignal.any([stopping.signal, this.#connection.closing]);
+      let last: Recorded | undefined;
+      const looked = (position: Position) => {
+        if (filter === this.#ours) this.#looked(after, last, position);
+        onSearched?.(position);
+      };
       const deliver = async () => {
-        for await (const event of this.#log.follow({ after, filter, onSearched, stop })) subscriber.next(event);
+        for await (const event of this.#log.follow({ after, filter, onSearched: looked, stop })) {
+          subscriber.next(event);
+          last = event;
+        }
         subscriber.complete();
       };
       deliver().catch((error: unknown) => subscriber.error(error));
@@ -144,7 +152,8 @@ export class EventStoreDbStore extends EventStore {
   }
 
   override async head(): Promise<Position> {
-    const end = await this.#log.end(this.#ours, this.#end);
+    await this.#indexChecked();
+    const end = await this.#log.end(this.#ours, () => this.#end);
     if (end.searched > this.#end.searched) this.#end = end;
     return end.head;
   }
@@ -169,8 +178,8 @@ export class EventStoreDbStore extends EventStore {
       // Of a batch the server tells the last position only, and of one that it had already perhaps none.
       const told = batch.length === 1 && position && position.commit > 0n && position.commit === position.prepare;
       const appended = told
-        ? { revision: first, position: position.commit, positions: [position.commit] }
-        : await this.#placesOf(stream, first, batch.length);
+        ? { revision: first, position: position.commit, positions: [position.commit], repeated: false }
+        : await this.#placesOf(stream, first, batch.length, false);
       this.#keys.add(stream, first, keys, appended.position);
       return appended;
     } catch (error) {
@@ -184,14 +193,14 @@ export class EventStoreDbStore extends EventStore {
     }
   }
 
-  async #placesOf(stream: string, first: number, count: number): Promise<Appended> {
+  async #placesOf(stream: string, first: number, count: number, repeated: boolean): Promise<Appended> {
     const positions: Position[] = [];
     for (let from = first; positions.length < count; from = first + positions.length) {
       const page = await this.#page(stream, from, Math.min(count - positions.length, PAGE), 'forwards');
       if (page.length === 0) throw new Error(`${stream} has lost its revision ${from}`);
       positions.push(...page.map(({ position }) => position));
     }
-    return { revision: first + count - 1, position: positions.at(-1)!, positions };
+    return { revision: first + count - 1, position: positions.at(-1)!, positions, repeated };
   }
 
   async #conflict(stream: string): Promise<AppendConflict> {
@@ -214,7 +223,7 @@ export class EventStoreDbStore extends EventStore {
 
   /** Sees to it that the index holds the stream up to a revision, by default to its end. */
   async #index(stream: string, through?: number): Promise<void> {
-    await (this.#indexIsOurs ??= this.#keepOrEmptyIndex());
+    await this.#indexChecked();
     if (through !== undefined && this.#keys.through(stream) >= through) return;
     for (;;) {
       const first = this.#keys.through(stream) + 1;
@@ -225,6 +234,17 @@ export class EventStoreDbStore extends EventStore {
     }
   }
 
+  #indexChecked(): Promise<void> {
+    return (this.#indexIsOurs ??= this.#keepOrEmptyIndex());
+  }
+
+  /** What a follower of the whole ledger from `after` on has learnt of the log's end, for this process and the next. */
+  #looked(after: Position, last: Recorded | undefined, searched: Position): void {
+    if (after > this.#end.searched || searched <= this.#end.searched) return;
+    this.#end = { head: last && last.position > this.#end.head ? last.position : this.#end.head, searched };
+    if (last) this.#keys.moor({ ...last, key: eventKey(last.stream, last.id), searched });
+  }
+
   /** An index of another server, or of one that was restored to an earlier state, would hide what is new there. */
   async #keepOrEmptyIndex(): Promise<void> {
     const anchor = this.#keys.anchor();
@@ -233,6 +253,7 @@ export class EventStoreDbStore extends EventStore {
       const [event] = await this.#page(anchor.stream, anchor.revision, 1, 'forwards');
       const isOurs = event?.position === anchor.position && eventKey(anchor.stream, event.id).equals(anchor.key);
       if (!isOurs) this.#keys.clear();
+      else if (anchor.searched > this.#end.searched) this.#end = { head: anchor.position, searched: anchor.searched };
     } catch (error) {
       this.#indexIsOurs = undefined;
       throw error;

@@ -2,7 +2,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Position } from '../event-store.js';
 
 /** Raised with the tables: a file of another version is emptied. */
-const INDEX_VERSION = 1;
+const INDEX_VERSION = 2;
 
 const TABLES = `
   CREATE TABLE IF NOT EXISTS streams (
@@ -21,15 +21,18 @@ const TABLES = `
     stream TEXT NOT NULL,
     revision INTEGER NOT NULL,
     key BLOB NOT NULL,
-    position INTEGER NOT NULL
+    position INTEGER NOT NULL,
+    searched INTEGER NOT NULL
   ) STRICT`;
 
-/** The latest event that the index holds: by it the index is known to belong to its server. */
+/** The latest event of the ledger that this process has seen: by it the file is known to belong to its server. */
 export interface Anchor {
   readonly stream: string;
   readonly revision: number;
   readonly key: Uint8Array;
   readonly position: Position;
+  /** So far the log holds nothing later of the ledger's. */
+  readonly searched: Position;
 }
 
 /**
@@ -57,11 +60,14 @@ export class KeyIndex {
       advance: this.#sql.prepare('UPDATE streams SET through = ? WHERE stream_id = ?'),
       add: this.#sql.prepare('INSERT OR IGNORE INTO keys (stream_id, key, revision) VALUES (?, ?, ?)'),
       find: this.#sql.prepare('SELECT revision FROM keys WHERE stream_id = ? AND key = ?'),
-      anchor: this.#sql.prepare('SELECT stream, revision, key, CAST(position AS TEXT) AS position FROM anchor'),
+      anchor: this.#sql.prepare(
+        `SELECT stream, revision, key, CAST(position AS TEXT) AS position, CAST(searched AS TEXT) AS searched FROM anchor`,
+      ),
       moor: this.#sql.prepare(
-        `INSERT INTO anchor (one, stream, revision, key, position) VALUES (1, ?, ?, ?, ?)
+        `INSERT INTO anchor (one, stream, revision, key, position, searched) VALUES (1, ?, ?, ?, ?, ?)
          ON CONFLICT DO UPDATE SET stream = excluded.stream, revision = excluded.revision, key = excluded.key,
-           position = excluded.position WHERE excluded.position > position`,
+           position = excluded.position, searched = excluded.searched
+         WHERE excluded.position >= position AND excluded.searched >= searched`,
       ),
     };
   }
@@ -88,7 +94,7 @@ export class KeyIndex {
       const { id } = this.#stream(stream)!;
       keys.forEach((key, index) => this.#statements.add.run(id, key, first + index));
       this.#statements.advance.run(last, id);
-      this.#statements.moor.run(stream, last, keys.at(-1)!, lastPosition);
+      this.moor({ stream, revision: last, key: keys.at(-1)!, position: lastPosition, searched: lastPosition });
       this.#sql.exec('COMMIT');
     } catch (error) {
       this.#sql.exec('ROLLBACK');
@@ -97,8 +103,14 @@ export class KeyIndex {
   }
 
   anchor(): Anchor | undefined {
-    const row = this.#statements.anchor.get() as (Omit<Anchor, 'position'> & { position: string }) | undefined;
-    return row && { ...row, position: BigInt(row.position) };
+    const row = this.#statements.anchor.get() as Record<keyof Anchor, string> | undefined;
+    if (!row) return undefined;
+    return { ...(row as unknown as Anchor), position: BigInt(row.position), searched: BigInt(row.searched) };
+  }
+
+  /** Remembers what was seen last, unless it is earlier than what is remembered. */
+  moor({ stream, revision, key, position, searched }: Anchor): void {
+    this.#statements.moor.run(stream, revision, key, position, searched);
   }
 
   clear(): void {

@@ -43,9 +43,9 @@ export class ServerLog {
 
   /**
    * Looks back from the end of the log for the last event that the filter keeps, as far as nobody has looked yet. The
-   * client has no filter for this direction; `known` keeps it short.
+   * client has no filter for this direction; what is `known` keeps it short, and may grow meanwhile.
    */
-  async end(filter: LogFilter, known: LogEnd): Promise<LogEnd> {
+  async end(filter: LogFilter, known: () => LogEnd): Promise<LogEnd> {
     const prefixes = this.prefixesOf(filter);
     let searched: Position | undefined;
     let before: Position | undefined;
@@ -64,9 +64,9 @@ export class ServerLog {
         searched ??= position;
         before = position;
         if (prefixes.some((prefix) => event.streamId.startsWith(prefix))) return { head: position, searched };
-        if (position <= known.searched) return { head: known.head, searched };
+        if (position <= known().searched) return { head: known().head, searched };
       }
-      if (page.length < count) return { head: known.head, searched: searched ?? known.searched };
+      if (page.length < count) return { head: known().head, searched: searched ?? known().searched };
     }
   }
 

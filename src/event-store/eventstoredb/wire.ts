@@ -5,14 +5,14 @@ import {
   type ResolvedEvent,
   type Position as LogPosition,
 } from '@eventstore/db-client';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { instantOf, type Instant } from '../../kernel/instant.js';
 import type { EventMetadata, NewEvent, Position, Recorded } from '../event-store.js';
 
 /**
- * How the ledger's events stand in EventStoreDB. An event's id there must be a UUID, so the natural id is kept in the
- * metadata and the UUID is derived from it: the same fact has the same id on every server. `$correlationId` and
- * `$causationId` are the server's own names: its `$by_correlation_id` projection reads them.
+ * How the ledger's events stand in EventStoreDB. The natural id is kept in the metadata. The server's own id of an event is
+ * a UUID made for the append: by it the server knows an attempt that is repeated, and that of another process with the same
+ * facts is told apart. `$correlationId` and `$causationId` are the server's own names: its `$by_correlation_id` reads them.
  */
 interface ServerMetadata {
   readonly id: string;
@@ -22,21 +22,12 @@ interface ServerMetadata {
   readonly $causationId?: string;
 }
 
-/** Names the ledger's events among all UUIDs of version 5; changing it would make every fact another fact. */
-const NAMESPACE = Buffer.from('6f1c9a52b1d84e0fa6f47b3f0b6cd0a7', 'hex');
+/** What the index knows a natural id of a stream by: 16 bytes of its hash. */
+export const eventKey = (stream: string, id: string): Buffer =>
+  createHash('sha256').update(`${stream}\n${id}`).digest().subarray(0, 16);
 
-/** The UUID of the event with a natural id in a stream (RFC 9562, version 5), as its 16 bytes. */
-export function eventKey(stream: string, id: string): Buffer {
-  const key = createHash('sha1').update(NAMESPACE).update(`${stream}\n${id}`).digest().subarray(0, 16);
-  key[6] = (key[6]! & 0x0f) | 0x50;
-  key[8] = (key[8]! & 0x3f) | 0x80;
-  return key;
-}
-
-const uuidOf = (key: Buffer): string =>
-  key.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-
-export function toServer(stream: string, { id, type, data, metadata }: NewEvent): JSONEventData {
+/** To be made once for an append, and sent with each of its attempts. */
+export function toServer({ id, type, data, metadata }: NewEvent): JSONEventData {
   const { version, recordedAt, correlationId, causationId } = metadata;
   const kept: ServerMetadata = {
     id,
@@ -47,7 +38,7 @@ export function toServer(stream: string, { id, type, data, metadata }: NewEvent)
   };
   // The client writes it down only when the call goes out: until then the caller may change what is its own.
   const copy = structuredClone(data) as Record<string, unknown>;
-  return jsonEvent({ id: uuidOf(eventKey(stream, id)), type, data: copy, metadata: kept });
+  return jsonEvent({ id: randomUUID(), type, data: copy, metadata: kept });
 }
 
 type ServerEvent = NonNullable<(ResolvedEvent | AllStreamResolvedEvent)['event']>;

@@ -40,7 +40,11 @@ export class MemoryEventStore extends EmbeddedEventStore {
       held.map((entry) => entry?.revision),
     );
     if (verdict === 'conflict') return { conflict: true, currentRevision: entries.length - 1 };
-    if (verdict === 'repeat') return answer(held.filter((entry) => entry !== undefined));
+    if (verdict === 'repeat')
+      return answer(
+        held.filter((entry) => entry !== undefined),
+        true,
+      );
 
     const now = later(this.#recordedAt, instantOf(this.#nowMs()));
     const written = events.map(({ id }, index): Entry => {
@@ -60,7 +64,7 @@ export class MemoryEventStore extends EmbeddedEventStore {
     });
     this.#streams.set(stream, entries);
     this.wakeFollowers();
-    return answer(written);
+    return answer(written, false);
   }
 
   override async find(stream: string, ids: readonly string[]): Promise<ReadonlyMap<string, Recorded>> {
@@ -107,7 +111,7 @@ function recorded({ text, ...place }: Entry): Recorded {
   return { ...place, id, type, data, metadata };
 }
 
-function answer(entries: readonly Entry[]): Appended {
+function answer(entries: readonly Entry[], repeated: boolean): Appended {
   const { revision, position } = entries.at(-1)!;
-  return { revision, position, positions: entries.map((entry) => entry.position) };
+  return { revision, position, positions: entries.map((entry) => entry.position), repeated };
 }

@@ -149,7 +149,11 @@ export class SqliteEventStore extends EmbeddedEventStore {
       held.map((place) => place?.[0]),
     );
     if (verdict === 'conflict') return { conflict: true, currentRevision: lastRevision };
-    if (verdict === 'repeat') return answer(held.filter((place) => place !== undefined));
+    if (verdict === 'repeat')
+      return answer(
+        held.filter((place) => place !== undefined),
+        true,
+      );
 
     const streamId = knownStreamId ?? Number(this.#statements.addStream.run(stream).lastInsertRowid);
     const nowMs = Math.max(state.recordedAtMs, this.#nowMs());
@@ -162,7 +166,7 @@ export class SqliteEventStore extends EmbeddedEventStore {
       this.#statements.addEvent.run(position, streamId, revision, typeId, key, data, metadata, recordedMs);
       return [revision, position];
     });
-    return answer(places);
+    return answer(places, false);
   }
 
   #stream(name: string): [streamId: number | undefined, lastRevision: number] {
@@ -214,12 +218,13 @@ interface PendingAppend {
 
 type Place = [revision: number, position: number];
 
-function answer(places: readonly Place[]): Appended {
+function answer(places: readonly Place[], repeated: boolean): Appended {
   const [revision, position] = places.at(-1)!;
   return {
     revision,
     position: BigInt(position),
     positions: places.map((place) => BigInt(place[1])),
+    repeated,
   };
 }
 
