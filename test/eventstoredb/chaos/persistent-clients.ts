@@ -6,7 +6,7 @@ import type { Command } from '../../support/auditor/facts.js';
 export type Result = CommandResult & { readonly key: string | null };
 
 /** Nobody waits longer than this for an acknowledgment, in ms: no fault of these tests lasts so long. */
-const PATIENCE_MS = 45_000;
+const PATIENCE_MS = 25_000;
 /** The store was away, or what a grant depends on was not up to date: nothing of it is recorded, or nobody knows. */
 const SEND_AGAIN: readonly (string | undefined)[] = ['store-unavailable', 'not-caught-up'];
 
