@@ -18,10 +18,10 @@ import { isRefusal, type Refusal } from './kernel/refusal.js';
 import { createApp, createHttpApp } from './main.js';
 import { Disbursements } from './promotions/disbursements.js';
 import { Queries, type MomentAsked } from './read-models/queries.js';
-import { ReadModels } from './read-models/read-models.js';
+import { NotCaughtUpError, ReadModels } from './read-models/read-models.js';
 import { Scheduler } from './scheduler.js';
 import { addProjectionCommands } from './server-projections/command.js';
-import { loadSettings, type Settings } from './settings.js';
+import { loadSettings, storeShown, type Settings } from './settings.js';
 
 /** What scripts can tell apart: 0 done, 1 failed, 2 refused or wrongly asked, 3 a replay or a copy that differs. */
 const REFUSED = 2;
@@ -87,7 +87,7 @@ program
   .action((advertiser: string, marketplace: string, { json, ...asked }: Output & MomentAsked) =>
     withLedger(async (app) => {
       const queries = app.get(Queries);
-      await app.get(ReadModels).caughtUp();
+      await upToDate(app.get(ReadModels));
       const moment = await queries.moment(asked);
       const balance = unlessRefused(queries.balance(moment, advertiser, marketplace));
       print(json, { ...balance, asOf: moment.asOf, position: String(moment.known) }, () => [
@@ -108,7 +108,7 @@ program
   .option('--json', 'for machines')
   .action(({ json, check, ...asked }: Output & MomentAsked & { check?: boolean }) =>
     withLedger(async (app) => {
-      await app.get(ReadModels).caughtUp();
+      await upToDate(app.get(ReadModels));
       const store = app.get(EventStore);
       if (check) {
         const result = await checkReplay(store, app.get(Queries), app.get(ReadModels), progressOn(process.stderr));
@@ -168,7 +168,9 @@ async function serve(): Promise<void> {
   const app = await createHttpApp(settings);
   await app.listen(settings.port, settings.host);
   if (settings.scheduler) app.get(Scheduler).start();
-  console.log(`promoledger serves ${await app.getUrl()}/v1 from ${settings.store}; the API is described at /docs`);
+  console.log(
+    `promoledger serves ${await app.getUrl()}/v1 from ${storeShown(settings.store)}; the API is described at /docs`,
+  );
 }
 
 async function demo({ advertisers, seed }: { advertisers: number; seed: number }): Promise<void> {
@@ -201,6 +203,18 @@ async function withLedger(
     await use(app);
   } finally {
     await app.close();
+  }
+}
+
+/** On a machine that has no read models yet they take their time: a request is told so, a command waits. */
+async function upToDate(models: ReadModels): Promise<void> {
+  for (;;) {
+    try {
+      await models.caughtUp();
+      return;
+    } catch (error) {
+      if (!(error instanceof NotCaughtUpError) || models.runner.failed) throw error;
+    }
   }
 }
 

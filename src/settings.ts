@@ -1,3 +1,4 @@
+import { EventStoreDBClient } from '@eventstore/db-client';
 import { type Instant, instantOf, parseInstant } from './kernel/instant.js';
 
 export interface Settings {
@@ -25,6 +26,24 @@ export class SettingsError extends Error {
 }
 
 const FILE = 'sqlite:';
+
+const SERVER = /^esdb(\+discover)?:\/\/./;
+/** In lower case, without the dashes and underscores that may stand in them. */
+const CLIENT_OPTIONS = new Set([
+  'connectionname',
+  'defaultdeadline',
+  'discoveryinterval',
+  'gossiptimeout',
+  'keepaliveinterval',
+  'keepalivetimeout',
+  'maxdiscoverattempts',
+  'nodepreference',
+  'tls',
+  'tlscafile',
+  'tlsverifycert',
+  'usercertfile',
+  'userkeyfile',
+]);
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -61,9 +80,27 @@ function parsePort(text: string): number | string[] {
 
 /** The value itself is never shown: a connection string may hold a password. */
 function parseStore(text: string): string | string[] {
-  if (text === 'memory:' || /^sqlite:./.test(text) || /^esdb(\+discover)?:\/\/./.test(text)) return text;
+  if (text === 'memory:' || /^sqlite:./.test(text)) return text;
+  if (SERVER.test(text)) return parseConnectionString(text);
   return ['must be sqlite:PATH, esdb://HOST:PORT or esdb+discover://HOST:PORT, or memory: for tests'];
 }
+
+function parseConnectionString(text: string): string | string[] {
+  // The client would tell of an option that it does not know by printing the whole string.
+  const options = [...new URLSearchParams(/\?(.*)$/s.exec(text)?.[1] ?? '').keys()];
+  const unknown = options.filter((name) => !CLIENT_OPTIONS.has(name.toLowerCase().replace(/[_-]/g, '')));
+  if (unknown.length > 0) return [`has options that the client does not know: ${unknown.map(shown).join(', ')}`];
+  try {
+    EventStoreDBClient.connectionString(text);
+    return text;
+  } catch (error) {
+    const reason = (error as Error).message.replace(/".*"/s, 'text');
+    return [`is no connection string of EventStoreDB: ${reason}`];
+  }
+}
+
+/** Without user and password: for people to read. */
+export const storeShown = (store: string): string => store.replace(/(?<=^esdb(\+discover)?:\/\/).*@/s, '');
 
 function parsePrefix(text: string): string | string[] {
   return /^([a-z][a-z0-9_]{0,63})?$/.test(text) ? text : [`must be at most 64 of a-z, 0-9 and _, not ${shown(text)}`];

@@ -1,11 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
-import { loadSettings, SettingsError } from '../../src/settings.js';
+import { SettingsError, loadSettings, storeShown } from '../../src/settings.js';
 
 describe('settings', () => {
   it('have sound defaults', () => {
     const before = new Date().toISOString();
     const { clock, ...settings } = loadSettings({});
-    expect(settings).toEqual({ host: '127.0.0.1', port: 3000, store: 'sqlite:./data/ledger.db', scheduler: true });
+    expect(settings).toEqual({
+      host: '127.0.0.1',
+      port: 3000,
+      store: 'sqlite:./data/ledger.db',
+      streamPrefix: '',
+      cachePath: './data/ledger.db',
+      scheduler: true,
+    });
     expect(clock() >= before).toBe(true);
   });
 
@@ -17,7 +24,14 @@ describe('settings', () => {
       PROMOLEDGER_SCHEDULER: 'off',
       PROMOLEDGER_CLOCK: '2022-10-04T09:00:00+02:00',
     });
-    expect(settings).toEqual({ host: '::1', port: 0, store: 'memory:', scheduler: false });
+    expect(settings).toEqual({
+      host: '::1',
+      port: 0,
+      store: 'memory:',
+      streamPrefix: '',
+      cachePath: null,
+      scheduler: false,
+    });
     expect(clock()).toBe('2022-10-04T07:00:00.000Z');
     expect(loadSettings({ PORT: '', HOST: '' })).toMatchObject({ port: 3000, host: '127.0.0.1' });
   });
@@ -31,8 +45,13 @@ describe('settings', () => {
     ['PORT', 'http'],
     ['PROMOLEDGER_STORE', 'sqlite:'],
     ['PROMOLEDGER_STORE', 'postgres://u:secret@h/d'],
-    ['PROMOLEDGER_STORE', 'esdb://admin:secret@localhost:2113'],
-    ['PROMOLEDGER_STORE', 'esdb+discover://admin:secret@cluster:2113'],
+    ['PROMOLEDGER_STORE', 'esdb://admin:secret@'],
+    ['PROMOLEDGER_STORE', 'esdb://admin:secret@localhost:secret'],
+    ['PROMOLEDGER_STORE', 'esdb://admin:secret@localhost:2113?tls=secret'],
+    ['PROMOLEDGER_STORE', 'esdb://admin:secret@localhost:2113?colour=blue'],
+    ['PROMOLEDGER_STORE', 'esdb+discover://admin:secret@cluster:2113?tlsCAFile=/no/such/file.pem'],
+    ['PROMOLEDGER_STREAM_PREFIX', 'with-dash'],
+    ['PROMOLEDGER_STREAM_PREFIX', 'Capitals'],
     ['PROMOLEDGER_SCHEDULER', 'OFF'],
     ['PROMOLEDGER_CLOCK', '2022-10-04'],
     ['PROMOLEDGER_CLOCK', 'line\nbreak'],
@@ -42,8 +61,19 @@ describe('settings', () => {
     expect(faults[0]).not.toMatch(/secret|\n/);
   });
 
-  it('name an EventStoreDB as what it is', () => {
-    expect(faultsOf({ PROMOLEDGER_STORE: 'esdb://localhost:2113' }).message).toContain('no adapter yet');
+  it.each(['esdb://admin:p%40ss@localhost:2113?tls=false', 'esdb+discover://u:p@cluster:2113', 'esdb://a:1,b:2,c:3'])(
+    'take the server %s, and keep what can be made again in a place of its own',
+    (store) => {
+      const settings = loadSettings({ PROMOLEDGER_STORE: store, PROMOLEDGER_STREAM_PREFIX: 'acme_' });
+      expect(settings).toMatchObject({ store, streamPrefix: 'acme_', cachePath: './data/eventstoredb' });
+      expect(loadSettings({ PROMOLEDGER_STORE: store, PROMOLEDGER_CACHE: '/var/x' }).cachePath).toBe('/var/x');
+    },
+  );
+
+  it('show a store without its password', () => {
+    expect(storeShown('esdb://admin:p@ss@host:2113?tls=false')).toBe('esdb://host:2113?tls=false');
+    expect(storeShown('esdb+discover://u:p@cluster:2113')).toBe('esdb+discover://cluster:2113');
+    expect(storeShown('sqlite:./a@b.db')).toBe('sqlite:./a@b.db');
   });
 
   it('list every fault', () => {

@@ -56,7 +56,7 @@ export class Connection {
   constructor(
     connectionString: string,
     private readonly report: (message: string) => void,
-    private readonly patience: Patience = PATIENCE,
+    readonly patience: Patience = PATIENCE,
   ) {
     this.client = EventStoreDBClient.connectionString(connectionString);
     // Appends get a call each, with a deadline of its own. The client's other way, one shared batch stream, keeps its books

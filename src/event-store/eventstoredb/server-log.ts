@@ -6,7 +6,7 @@ import {
   streamNameFilter,
   type AllStreamResolvedEvent,
 } from '@eventstore/db-client';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { LogFilter, Position, Recorded } from '../event-store.js';
 import type { Connection } from './connection.js';
 import { ForeignEventError, fromServer, toLogPosition } from './wire.js';
@@ -18,6 +18,8 @@ const GLANCE = 32;
 /** The server looks at so many events at a time, and says how far it came after twice as many without a match. */
 const SEARCH_WINDOW = 500;
 const CHECKPOINT_WINDOWS = 2;
+/** How often it is looked whether a slow follower has taken what came before, in ms. */
+const DELIVERY_MS = 5;
 
 export interface Following {
   /** Exclusive. */
@@ -73,20 +75,21 @@ export class ServerLog {
   /** The log from `after` on, without end, through lost connections; ends when `stop` says so. */
   async *follow({ after, filter, onSearched, stop }: Following): AsyncGenerator<Recorded> {
     let from = after;
-    let isLost = false;
+    /** How often the server could not begin there. */
+    let unknown = 0;
     for (let failures = 0; !stop.aborted; failures += 1) {
       // What the server says of how far it looked overtakes what waits here to be delivered: it holds when nothing does.
       let isWaiting = true;
       const subscription = this.connection.client.subscribeToAll(
         {
-          fromPosition: from === 0n || isLost ? START : toLogPosition(from),
+          fromPosition: from === 0n || unknown > 1 ? START : toLogPosition(from),
           filter: streamNameFilter({
             prefixes: this.prefixesOf(filter),
             maxSearchWindow: SEARCH_WINDOW,
             checkpointInterval: CHECKPOINT_WINDOWS,
             checkpointReached: async (_, { commit }) => {
-              do await nextTurn();
-              while (!stop.aborted && (!isWaiting || subscription.readableLength > 0));
+              const isDelivered = () => isWaiting && subscription.readableLength === 0;
+              for (await nextTurn(); !stop.aborted && !isDelivered(); await sleep(DELIVERY_MS));
               if (stop.aborted || commit <= from) return;
               from = commit;
               onSearched?.(commit);
@@ -103,7 +106,9 @@ export class ServerLog {
       stop.addEventListener('abort', end);
       // Of a call that breaks the client may tell more than once.
       subscription.on('error', () => undefined);
+      const unanswered = setTimeout(end, this.connection.patience.attemptMs);
       subscription.on('confirmation', () => {
+        clearTimeout(unanswered);
         failures = 0;
         this.connection.found();
       });
@@ -111,17 +116,20 @@ export class ServerLog {
         for await (const { event } of subscription) {
           isWaiting = false;
           const recorded = fromServer(event!, this.prefix);
-          if (recorded.position <= from) continue;
-          from = recorded.position;
-          yield recorded;
+          if (recorded.position > from) {
+            unknown = 0;
+            from = recorded.position;
+            yield recorded;
+          }
           isWaiting = true;
         }
       } catch (error) {
         if (error instanceof ForeignEventError) throw error;
         // The server begins only where an event begins. Whoever asks for another place is served from the start.
-        if (error instanceof UnknownError && failures > 0) isLost = true;
+        if (error instanceof UnknownError) unknown += 1;
         if (!stop.aborted) this.connection.lost(error);
       } finally {
+        clearTimeout(unanswered);
         stop.removeEventListener('abort', end);
         end();
       }

@@ -155,6 +155,14 @@ describe('the store on an EventStoreDB that fails', () => {
       expect(armed.map(({ struck }) => struck)).toEqual(armed.map(() => 1));
     });
 
+    it('asks again when a subscription is not answered at all', async () => {
+      const store = open();
+      await store.append('s-1', 'none', [fact('a')]);
+      const armed = server.faults.arm(silence, { method: 'subscribe-all', when: 'arrival' });
+      expect((await firstValueFrom(store.subscribe())).id).toBe('Fact:a');
+      expect(armed.struck).toBe(1);
+    });
+
     it('waits for a server that starts later', async () => {
       await server.stop();
       const store = open();
