@@ -63,7 +63,11 @@ describe('docker-compose.yml', () => {
 
   it.each(OURS)('%s sets what the service reads, and starts by it', (_, { environment }) => {
     const given: Record<string, string> = Object.fromEntries(
-      Object.entries(environment!).map(([name, value]) => [name, interpolated(value)]),
+      // The authority's file is there only in the container; any file will do here.
+      Object.entries(environment!).map(([name, value]) => [
+        name,
+        interpolated(value).replace(/(?<=tlsCAFile=)[^&]*/, join(ROOT, 'LICENSE')),
+      ]),
     );
     const read = new Set<string>();
     const env = new Proxy(given, {
