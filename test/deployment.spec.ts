@@ -18,6 +18,8 @@ interface Service {
   readonly environment?: Readonly<Record<string, string>>;
   readonly ports?: readonly string[];
   readonly volumes: readonly string[];
+  readonly entrypoint?: readonly string[];
+  readonly command?: readonly string[];
   readonly depends_on?: Readonly<Record<string, { condition: string }>>;
   readonly healthcheck?: { readonly test: readonly string[] };
   readonly read_only?: boolean;
@@ -45,8 +47,13 @@ const services = Object.entries(compose.services);
 const OURS = services.filter(([, { image }]) => image === 'promoledger');
 const NODES = services.filter(([, { image }]) => image.includes('/kurrentdb:'));
 
-/** As Compose does where nothing is set: `${NAME:-default}` is the default, and `$$` a dollar. */
-const interpolated = (value: string) => value.replaceAll(/\$\{\w+:-(\w*)\}/g, '$1').replaceAll('$$', '$');
+const PASSWORDS: Readonly<Record<string, string>> = { KURRENTDB_ADMIN_PASSWORD: 'a1', KURRENTDB_OPS_PASSWORD: 'o1' };
+
+/** As Compose does with these variables: `${NAME:-default}` is the default where it is not set, and `$$` a dollar. */
+const interpolated = (value: string) =>
+  value
+    .replaceAll(/(?<!\$)\$\{(\w+):-(\w*)\}/g, (_, name: string, other: string) => PASSWORDS[name] ?? other)
+    .replaceAll('$$', '$');
 
 describe('docker-compose.yml', () => {
   it('starts the service on one node, and with the profile "cluster" on three', () => {
@@ -109,6 +116,51 @@ describe('docker-compose.yml', () => {
     }
     const data = NODES.map(([, { volumes }]) => volumes.find((volume) => volume.endsWith(':/var/lib/kurrentdb')));
     expect(new Set(data).size).toBe(4);
+  });
+
+  describe('passwords of the cluster', () => {
+    const { entrypoint, command } = compose.services['certificates']!;
+    // The rest makes certificates.
+    const [check] = interpolated(command![0]!).split('cd /certificates');
+    const checked = async (env: Readonly<Record<string, string>>) => {
+      const [shell, ...args] = entrypoint!;
+      const child = spawn(shell!, [...args, check!], {
+        env: { PATH: process.env['PATH'], ...env },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      const said: unknown[] = [];
+      child.stderr.on('data', (data) => said.push(data));
+      const [code] = (await once(child, 'close')) as unknown[];
+      return { code, said: said.join('') };
+    };
+
+    it('have no default, and the single node does without', () => {
+      const asked = [...text('docker-compose.yml').matchAll(/(?<!\$)\$\{(\w+)([^}]*)\}/g)];
+      expect(new Set(asked.map(([, name]) => name))).toEqual(new Set(Object.keys(PASSWORDS)));
+      // Compose fills in the whole file, whatever the profile: `:?` would ask for them in vain.
+      expect(new Set(asked.map(([, , otherwise]) => otherwise))).toEqual(new Set([':-']));
+    });
+
+    it.each(Object.keys(PASSWORDS))('must be set before a node starts: %s', async (name) => {
+      const { [name]: _, ...others } = PASSWORDS;
+      for (const env of [others, { ...others, [name]: '' }]) {
+        const refused = await checked(env);
+        expect(refused.code).not.toBe(0);
+        expect(refused.said).toContain(`${name}: must be set`);
+      }
+    });
+
+    it('are the way in for nodes and service', async () => {
+      expect(await checked(PASSWORDS)).toEqual({ code: 0, said: '' });
+      for (const [, { profiles = [], environment = {}, depends_on }] of NODES) {
+        if (!profiles.includes('cluster')) continue;
+        expect(interpolated(environment['KURRENTDB_DEFAULT_ADMIN_PASSWORD']!)).toBe('a1');
+        expect(interpolated(environment['KURRENTDB_DEFAULT_OPS_PASSWORD']!)).toBe('o1');
+        expect(depends_on).toEqual({ certificates: { condition: 'service_completed_successfully' } });
+      }
+      const store = compose.services['promoledger-cluster']!.environment!['PROMOLEDGER_STORE']!;
+      expect(interpolated(store)).toContain('esdb://admin:a1@');
+    });
   });
 
   it('introduces each node of the cluster to the others, by names that its certificate has', () => {
