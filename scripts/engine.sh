@@ -9,7 +9,7 @@ needed=2.38 # by node_modules/@kurrent/gaffer-runtime-*
 suite=trixie
 folder=.engine
 
-has=$(getconf GNU_LIBC_VERSION 2>/dev/null | cut -d' ' -f2)
+has=$(getconf GNU_LIBC_VERSION 2>/dev/null | cut -d' ' -f2 || true)
 if [ -n "$has" ] && [ "$(printf '%s\n' "$needed" "$has" | sort -V | head -n 1)" = "$needed" ]; then exit 0; fi
 if compgen -G "$folder/usr/lib/*/ld-linux*.so.*" >/dev/null; then exit 0; fi
 if ! command -v apt-get >/dev/null; then

@@ -1,3 +1,8 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { bundles } from '../../scripts/server-projections.js';
 import { serverScripts } from '../../src/server-projections/scripts.js';
@@ -79,5 +84,27 @@ describe('the comparison', () => {
     const fault = expect.stringContaining('unexpected {"type":"CreditPainted","data":{"colour":"red"}}');
     expect(run(onVersions(scriptOf('credit-balances'), events))).toEqual(VERSIONS.map(() => ({ fault })));
     expect(() => foldedByStream(PROJECTIONS['credit-balances']!, events)).toThrow(/^unexpected .*CreditPainted/);
+  });
+});
+
+describe('scripts/engine.sh', () => {
+  it('says why it can do nothing on a machine that knows neither its libc nor packages', () => {
+    const machine = mkdtempSync(join(tmpdir(), 'promoledger-engine-'));
+    try {
+      for (const folder of ['bin', 'scripts']) mkdirSync(join(machine, folder));
+      for (const tool of ['dirname', 'cut']) {
+        const found = execFileSync('/bin/sh', ['-c', `command -v ${tool}`], { encoding: 'utf8' }).trim();
+        symlinkSync(found, join(machine, 'bin', tool));
+      }
+      const script = join(machine, 'scripts', 'engine.sh');
+      copyFileSync(fileURLToPath(new URL('../../scripts/engine.sh', import.meta.url)), script);
+      const env = { PATH: join(machine, 'bin') };
+      expect(spawnSync('/bin/bash', [script], { env, encoding: 'utf8' })).toMatchObject({
+        status: 1,
+        stderr: 'engine: it needs glibc 2.38, this machine has another libc and is no Debian\n',
+      });
+    } finally {
+      rmSync(machine, { recursive: true });
+    }
   });
 });
