@@ -40,7 +40,6 @@ const CLIENT_OPTIONS = new Set([
   'nodepreference',
   'tls',
   'tlscafile',
-  'tlsverifycert',
   'usercertfile',
   'userkeyfile',
 ]);
@@ -86,10 +85,10 @@ function parseStore(text: string): string | string[] {
 }
 
 function parseConnectionString(text: string): string | string[] {
-  // The client would tell of an option that it does not know by printing the whole string.
+  // Of options that it does not know, or that have no effect, the client tells by printing the whole string.
   const options = [...new URLSearchParams(/\?(.*)$/s.exec(text)?.[1] ?? '').keys()];
   const unknown = options.filter((name) => !CLIENT_OPTIONS.has(name.toLowerCase().replace(/[_-]/g, '')));
-  if (unknown.length > 0) return [`has options that the client does not know: ${unknown.map(shown).join(', ')}`];
+  if (unknown.length > 0) return [`has options that are not used here: ${unknown.map(shown).join(', ')}`];
   try {
     EventStoreDBClient.connectionString(text);
     return text;

@@ -40,7 +40,7 @@ const RULES: readonly Rule[] = [
   {
     files: /^src\/event-store\/eventstoredb\//,
     may: /^src\/(kernel\/|event-store\/([a-z-]+\.ts$|eventstoredb\/))/,
-    packages: /^(@eventstore\/db-client|rxjs|node:(crypto|sqlite|timers\/promises))$/,
+    packages: /^(@eventstore\/db-client|rxjs|node:(crypto|fs|sqlite|timers\/promises))$/,
   },
   {
     files: /^src\/event-store\//,

@@ -57,7 +57,7 @@ export interface LogFilter {
   readonly streamPrefixes: readonly string[];
 }
 
-/** The store cannot be reached or cannot write now; what was not acknowledged may be sent again. */
+/** The store cannot be reached or cannot write now. What was not acknowledged may be written or not: it may be sent again. */
 export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError';
 }
@@ -73,7 +73,7 @@ export class BatchTooLargeError extends Error {
  * holds only a part, or holds it otherwise, is a conflict.
  */
 export abstract class EventStore {
-  /** Throws StoreUnavailableError when nothing could be written. `events` is not empty. */
+  /** Throws StoreUnavailableError when it is not known to be written. `events` is not empty. */
   abstract append(
     stream: string,
     expected: ExpectedRevision,
@@ -102,10 +102,11 @@ export abstract class EventStore {
   /**
    * The log from `after`, then live, without gap or repeat, in position order. Unsubscribing stops it. A store that is
    * away for a while is waited for. `onSearched` is told now and then how far the log was looked through for events that
-   * the filter keeps: a follower may go on from there.
+   * the filter keeps; a follower that comes back says it as `searched`, and may be spared looking there again.
    */
   abstract subscribe(options?: {
     after?: Position;
+    searched?: Position;
     filter?: LogFilter;
     onSearched?: (position: Position) => void;
   }): Observable<Recorded>;

@@ -18,7 +18,7 @@ export interface Checkpoint {
   readonly position: Position;
   readonly stream: string;
   readonly eventId: string;
-  /** So far there is nothing more to include. */
+  /** So far there was nothing more to include when it was looked. */
   readonly searched: Position;
 }
 

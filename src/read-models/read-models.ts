@@ -155,6 +155,7 @@ export class ReadModels {
       try {
         if (!isFollowing) await this.runner.start();
         isFollowing = true;
+        this.away = undefined;
         this.headAtStart = await this.head();
         return;
       } catch (error) {

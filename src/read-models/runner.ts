@@ -48,7 +48,7 @@ export class ReadModelRunner {
     const { position = 0n, searched = 0n } = this.db.checkpoint() ?? {};
     this.committed = position;
     const onSearched = (reached: Position) => this.searched(reached);
-    this.subscription = this.store.subscribe({ after: searched, onSearched }).subscribe({
+    this.subscription = this.store.subscribe({ after: position, searched, onSearched }).subscribe({
       next: (event) => this.receive(event),
       error: (error: unknown) => this.fail(error),
     });
@@ -120,7 +120,11 @@ export class ReadModelRunner {
 
   private searched(position: Position): void {
     if (this.uncommitted) this.commit();
-    if (!this.failure) this.db.searched(position);
+    try {
+      if (!this.failure) this.db.searched(position);
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   private commit(): void {

@@ -49,6 +49,7 @@ describe('settings', () => {
     ['PROMOLEDGER_STORE', 'esdb://admin:secret@localhost:secret'],
     ['PROMOLEDGER_STORE', 'esdb://admin:secret@localhost:2113?tls=secret'],
     ['PROMOLEDGER_STORE', 'esdb://admin:secret@localhost:2113?colour=blue'],
+    ['PROMOLEDGER_STORE', 'esdb://admin:secret@localhost:2113?tlsVerifyCert=false'],
     ['PROMOLEDGER_STORE', 'esdb+discover://admin:secret@cluster:2113?tlsCAFile=/no/such/file.pem'],
     ['PROMOLEDGER_STREAM_PREFIX', 'with-dash'],
     ['PROMOLEDGER_STREAM_PREFIX', 'Capitals'],

@@ -1,5 +1,6 @@
 import {
   AccessDeniedError,
+  DeadlineExceededError,
   EventStoreDBClient,
   InvalidArgumentError,
   MaxAppendSizeExceededError,
@@ -25,7 +26,9 @@ const LONGEST_PAUSE_MS = 2_000;
 const CLOSING_MS = 500;
 
 /** What a repetition cannot mend; everything else (away, late, not the leader, cut off) may be better a moment later. */
-const FINAL = [
+type ErrorKind = new (...args: never[]) => Error;
+
+const FINAL: readonly ErrorKind[] = [
   ForeignEventError,
   WrongExpectedVersionError,
   MaxAppendSizeExceededError,
@@ -46,7 +49,7 @@ interface Reading<T> extends AsyncIterable<T> {
  * time from a server that is away. The client finds a new leader by itself, when its calls fail.
  */
 export class Connection {
-  readonly client: EventStoreDBClient;
+  #client: EventStoreDBClient;
   readonly #closing = new AbortController();
   /** Since when the server does not answer, in ms since 1970. */
   #lostAt: number | undefined;
@@ -54,14 +57,16 @@ export class Connection {
 
   /** `connectionString` as the server's documentation gives it; `report` is told in a line when the server goes and comes. */
   constructor(
-    connectionString: string,
+    private readonly connectionString: string,
     private readonly report: (message: string) => void,
     readonly patience: Patience = PATIENCE,
   ) {
-    this.client = EventStoreDBClient.connectionString(connectionString);
-    // Appends get a call each, with a deadline of its own. The client's other way, one shared batch stream, keeps its books
-    // in a place common to all clients of a process: when it breaks, answers are lost and rejections go unhandled.
-    (this.client as unknown as { supports: () => Promise<boolean> }).supports = async () => false;
+    this.#client = connect(connectionString);
+  }
+
+  /** To be asked for anew for each call: a client whose connection does not answer any more is replaced. */
+  get client(): EventStoreDBClient {
+    return this.#client;
   }
 
   get closing(): AbortSignal {
@@ -72,17 +77,25 @@ export class Connection {
     if (this.closing.aborted) throw new StoreUnavailableError('the store is closed');
   }
 
-  /** The operation's answer. Throws StoreUnavailableError when none came in time, and what is final at once. */
-  async attempt<T>(operation: (client: EventStoreDBClient, deadlineMs: number) => Promise<T>): Promise<T> {
+  /**
+   * The operation's answer. Throws StoreUnavailableError when none came in time, and what is `final`, or final anyway, at
+   * once.
+   */
+  async attempt<T>(
+    operation: (client: EventStoreDBClient, deadlineMs: number) => Promise<T>,
+    final: readonly ErrorKind[] = [],
+  ): Promise<T> {
     for (let failures = 0; ; failures += 1) {
       this.assertOpen();
+      const client = this.#client;
       try {
-        const answer = await operation(this.client, this.patience.attemptMs);
+        const answer = await operation(client, this.patience.attemptMs);
         this.found();
         return answer;
       } catch (error) {
-        if (FINAL.some((kind) => error instanceof kind)) throw error;
+        if ([...FINAL, ...final].some((kind) => error instanceof kind)) throw error;
         if (this.closing.aborted) throw new StoreUnavailableError('the store was closed', { cause: error });
+        if (error instanceof DeadlineExceededError || error instanceof LateError) this.replace(client);
         this.lost(error);
         const pause = pauseAfter(failures);
         const away = Date.now() + pause - this.#lostAt!;
@@ -93,7 +106,7 @@ export class Connection {
   }
 
   /** All that a read answers, attempted as a whole; nothing for a stream that does not exist. */
-  collect<T>(start: (client: EventStoreDBClient) => Reading<T>): Promise<T[]> {
+  collect<T>(start: (client: EventStoreDBClient) => Reading<T>, final?: readonly ErrorKind[]): Promise<T[]> {
     return this.attempt(async (client, deadlineMs) => {
       const events: T[] = [];
       const reading = start(client);
@@ -121,9 +134,16 @@ export class Connection {
         clearTimeout(timer);
         this.closing.removeEventListener('abort', cut);
       }
-      if (isLate) throw new Error(`no answer within ${deadlineMs} ms`);
+      // A read that is cut off by the client's end, too, ends as if it were complete.
+      if (isLate || client !== this.#client) throw new LateError(`no answer within ${deadlineMs} ms`);
       return events;
-    });
+    }, final);
+  }
+
+  /** Throws StoreUnavailableError when the server has been away for longer than anybody is kept waiting. */
+  assertReachable(): void {
+    const away = this.#lostAt === undefined ? 0 : Date.now() - this.#lostAt;
+    if (away > this.patience.totalMs) throw new StoreUnavailableError('EventStoreDB does not answer');
   }
 
   /** Waits before the next attempt after so many failures; ends early, without an error, when `signal` says so. */
@@ -148,7 +168,17 @@ export class Connection {
   async close(): Promise<void> {
     this.#closing.abort();
     // It waits for its streams to end, and not all of them tell.
-    await Promise.race([this.client.dispose(), sleep(CLOSING_MS)]);
+    await Promise.race([this.#client.dispose(), sleep(CLOSING_MS)]);
+  }
+
+  /**
+   * The client looks for another node when a connection breaks, but not when one is silent. What still waits on the old
+   * client is cut off, and attempted on the new one.
+   */
+  private replace(client: EventStoreDBClient): void {
+    if (client !== this.#client || this.closing.aborted) return;
+    this.#client = connect(this.connectionString);
+    void client.dispose();
   }
 
   /** Whoever waits goes on as soon as somebody else has reached the server. */
@@ -156,6 +186,17 @@ export class Connection {
     const signal = AbortSignal.any([stop, this.#return.signal]);
     await sleep(ms, undefined, { signal }).catch(() => undefined);
   }
+}
+
+/** Nothing came in time. */
+class LateError extends Error {}
+
+function connect(connectionString: string): EventStoreDBClient {
+  const client = EventStoreDBClient.connectionString(connectionString);
+  // Appends get a call each, with a deadline of its own. The client's other way, one shared batch stream, keeps its books
+  // in a place common to all clients of a process: when it breaks, answers are lost and rejections go unhandled.
+  (client as unknown as { supports: () => Promise<boolean> }).supports = async () => false;
+  return client;
 }
 
 /** Full jitter: those who failed together do not come back together. */

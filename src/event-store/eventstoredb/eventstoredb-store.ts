@@ -9,6 +9,7 @@ import {
   type JSONEventData,
   type ResolvedEvent,
 } from '@eventstore/db-client';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Observable } from 'rxjs';
 import { checkBatch, judgeAppend } from '../appending.js';
 import {
@@ -23,8 +24,8 @@ import {
   type Recorded,
 } from '../event-store.js';
 import { Connection, type Patience } from './connection.js';
-import { KeyIndex } from './key-index.js';
-import { PAGE, ServerLog, type LogEnd } from './server-log.js';
+import { KeyIndex, nearby } from './key-index.js';
+import { NOTHING_KNOWN, PAGE, ServerLog } from './server-log.js';
 import { eventKey, fromServer, toServer } from './wire.js';
 
 export interface EventStoreDbOptions {
@@ -41,8 +42,8 @@ export interface EventStoreDbOptions {
   readonly patience?: Patience;
 }
 
-/** Places that lie so near to each other are read at once. */
-const NEAR = 16;
+/** What is under way when the store is closed is given so long, in ms. */
+const CLOSING_MS = 10_000;
 
 /**
  * The ledger on EventStoreDB or KurrentDB, from 22.10 on. Appends are right by their expected revision, however many
@@ -55,13 +56,13 @@ export class EventStoreDbStore extends EventStore {
   readonly #log: ServerLog;
   readonly #ours: LogFilter;
   readonly #underWay = new Set<Promise<unknown>>();
-  #end: LogEnd = { head: 0n, searched: 0n };
+  #end = NOTHING_KNOWN;
   #indexIsOurs: Promise<void> | undefined;
 
   constructor({ connectionString, streamPrefix, categories, indexPath, report, patience }: EventStoreDbOptions) {
     super();
     this.#connection = new Connection(connectionString, report, patience);
-    this.#keys = new KeyIndex(indexPath);
+    this.#keys = new KeyIndex(indexPath, report);
     this.#prefix = streamPrefix;
     this.#log = new ServerLog(this.#connection, streamPrefix);
     this.#ours = { streamPrefixes: categories };
@@ -83,6 +84,11 @@ export class EventStoreDbStore extends EventStore {
         if (appended) return appended;
         // Somebody else was faster, perhaps with these very events; or an earlier attempt got through unheard.
         await this.#index(stream);
+        if (this.#keys.through(stream) > last) continue;
+        // Nobody was: the stream does not reach as far as the index has it. The server was put back to an earlier state.
+        this.#keys.clear();
+        this.#end = NOTHING_KNOWN;
+        return this.#conflict(stream);
       }
     });
   }
@@ -109,7 +115,7 @@ export class EventStoreDbStore extends EventStore {
         .filter((revision) => revision !== undefined);
       const wanted = new Set(ids);
       const found = new Map<string, Recorded>();
-      for (const [first, last] of nearby(revisions)) {
+      for (const [first, last] of nearby(revisions, PAGE)) {
         for (const event of await this.#page(stream, first, last - first + 1, 'forwards')) {
           if (wanted.has(event.id)) found.set(event.id, event);
         }
@@ -120,16 +126,19 @@ export class EventStoreDbStore extends EventStore {
 
   /** The log up to where it ended when this was called. */
   override async *readAll({ after = 0n, filter = this.#ours }: LogRange = {}): AsyncGenerator<Recorded> {
-    const { head } = await this.#log.end(filter, () => ({ head: after, searched: after }));
+    const fromAfter = async () => (await this.#log.end(filter, () => ({ head: after, searched: after }))).head;
+    const head = await (filter === this.#ours ? this.head() : fromAfter());
     if (head <= after) return;
-    for await (const event of this.#log.follow({ after, filter, stop: this.#connection.closing })) {
+    const stop = this.#connection.closing;
+    for await (const event of this.#log.follow({ after, filter, stop, isPatient: false })) {
       yield event;
       if (event.position >= head) return;
     }
     this.#connection.assertOpen();
   }
 
-  override subscribe({ after = 0n, filter = this.#ours, onSearched }: LogRange & Searching = {}): Observable<Recorded> {
+  override subscribe(options: LogRange & Searching = {}): Observable<Recorded> {
+    const { after = 0n, searched, filter = this.#ours, onSearched } = options;
     return new Observable<Recorded>((subscriber) => {
       this.#connection.assertOpen();
       const stopping = new AbortController();
@@ -140,7 +149,8 @@ export class EventStoreDbStore extends EventStore {
         onSearched?.(position);
       };
       const deliver = async () => {
-        for await (const event of this.#log.follow({ after, filter, onSearched: looked, stop })) {
+        const following = { after, searched, filter, onSearched: looked, stop, isPatient: true };
+        for await (const event of this.#log.follow(following)) {
           subscriber.next(event);
           last = event;
         }
@@ -154,13 +164,13 @@ export class EventStoreDbStore extends EventStore {
   override async head(): Promise<Position> {
     await this.#indexChecked();
     const end = await this.#log.end(this.#ours, () => this.#end);
-    if (end.searched > this.#end.searched) this.#end = end;
+    this.#end = end;
     return end.head;
   }
 
   override async close(): Promise<void> {
     if (this.#connection.closing.aborted) return;
-    await Promise.allSettled(this.#underWay);
+    await Promise.race([Promise.allSettled(this.#underWay), sleep(CLOSING_MS, undefined, { ref: false })]);
     await this.#connection.close();
     await Promise.allSettled(this.#underWay);
     this.#keys.close();
@@ -242,18 +252,19 @@ export class EventStoreDbStore extends EventStore {
   #looked(after: Position, last: Recorded | undefined, searched: Position): void {
     if (after > this.#end.searched || searched <= this.#end.searched) return;
     this.#end = { head: last && last.position > this.#end.head ? last.position : this.#end.head, searched };
-    if (last) this.#keys.moor({ ...last, key: eventKey(last.stream, last.id), searched });
+    if (last) this.#keys.remember({ ...last, key: eventKey(last.stream, last.id), searched });
   }
 
   /** An index of another server, or of one that was restored to an earlier state, would hide what is new there. */
   async #keepOrEmptyIndex(): Promise<void> {
-    const anchor = this.#keys.anchor();
-    if (!anchor) return;
+    const seen = this.#keys.lastSeen();
+    if (!seen) return;
     try {
-      const [event] = await this.#page(anchor.stream, anchor.revision, 1, 'forwards');
-      const isOurs = event?.position === anchor.position && eventKey(anchor.stream, event.id).equals(anchor.key);
-      if (!isOurs) this.#keys.clear();
-      else if (anchor.searched > this.#end.searched) this.#end = { head: anchor.position, searched: anchor.searched };
+      const [event] = await this.#page(seen.stream, seen.revision, 1, 'forwards');
+      const isOurs = event?.position === seen.position && eventKey(seen.stream, event.id).equals(seen.key);
+      if (!isOurs) return this.#keys.clear();
+      const searched = (await this.#log.hasEventAt(seen.searched)) ? seen.searched : seen.position;
+      if (searched > this.#end.searched) this.#end = { head: seen.position, searched };
     } catch (error) {
       this.#indexIsOurs = undefined;
       throw error;
@@ -274,15 +285,4 @@ export class EventStoreDbStore extends EventStore {
 }
 
 type LogRange = { after?: Position | undefined; filter?: LogFilter | undefined };
-type Searching = { onSearched?: ((position: Position) => void) | undefined };
-
-/** The ranges that hold the given revisions, those close to each other in one. */
-function nearby(revisions: readonly number[]): [first: number, last: number][] {
-  const ranges: [number, number][] = [];
-  for (const revision of revisions.toSorted((a, b) => a - b)) {
-    const range = ranges.at(-1);
-    if (range && revision - range[1] <= NEAR && revision - range[0] < PAGE) range[1] = revision;
-    else ranges.push([revision, revision]);
-  }
-  return ranges;
-}
+type Searching = { searched?: Position | undefined; onSearched?: ((position: Position) => void) | undefined };

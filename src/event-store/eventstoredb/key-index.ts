@@ -1,8 +1,12 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import type { Position } from '../event-store.js';
+import { rmSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { StoreUnavailableError, type Position } from '../event-store.js';
 
 /** Raised with the tables: a file of another version is emptied. */
-const INDEX_VERSION = 2;
+const INDEX_VERSION = 3;
+
+/** Revisions that lie so near to each other are read at once. */
+const NEAR = 16;
 
 const TABLES = `
   CREATE TABLE IF NOT EXISTS streams (
@@ -16,7 +20,7 @@ const TABLES = `
     revision INTEGER NOT NULL,
     PRIMARY KEY (stream_id, key)
   ) STRICT, WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS anchor (
+  CREATE TABLE IF NOT EXISTS last_seen (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     stream TEXT NOT NULL,
     revision INTEGER NOT NULL,
@@ -26,102 +30,176 @@ const TABLES = `
   ) STRICT`;
 
 /** The latest event of the ledger that this process has seen: by it the file is known to belong to its server. */
-export interface Anchor {
+export interface LastSeen {
   readonly stream: string;
   readonly revision: number;
   readonly key: Uint8Array;
   readonly position: Position;
-  /** So far the log holds nothing later of the ledger's. */
+  /** So far the log held nothing later of the ledger's. */
   readonly searched: Position;
 }
 
 /**
  * Where a stream holds the event with a key: EventStoreDB finds events by stream and revision only. It is this process's
- * own, filled from the streams it works on, always from the first revision on without a gap, and can be thrown away.
+ * own, filled from the streams it works on, always from the first revision on without a gap, and can be thrown away: a file
+ * of another version or a damaged one is emptied, and one that cannot be written any more is left for memory.
  */
 export class KeyIndex {
-  readonly #sql: DatabaseSync;
-  readonly #statements: Record<'stream' | 'open' | 'advance' | 'add' | 'find' | 'anchor' | 'moor', StatementSync>;
+  #file: IndexFile;
 
-  /** `path` is a file, or `:memory:`. One process owns the file; a second one fails at once. */
-  constructor(path: string) {
-    this.#sql = new DatabaseSync(path);
-    // NORMAL is enough: after a power cut the index is shorter, and still without a gap.
-    this.#sql.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
-    this.#sql.exec(TABLES);
-    const { user_version: version } = this.#sql.prepare('PRAGMA user_version').get() as { user_version: number };
-    if (version !== INDEX_VERSION) {
-      this.clear();
-      this.#sql.exec(`PRAGMA user_version = ${INDEX_VERSION}`);
-    }
-    this.#statements = {
-      stream: this.#sql.prepare('SELECT stream_id AS id, through FROM streams WHERE name = ?'),
-      open: this.#sql.prepare('INSERT INTO streams (name, through) VALUES (?, -1)'),
-      advance: this.#sql.prepare('UPDATE streams SET through = ? WHERE stream_id = ?'),
-      add: this.#sql.prepare('INSERT OR IGNORE INTO keys (stream_id, key, revision) VALUES (?, ?, ?)'),
-      find: this.#sql.prepare('SELECT revision FROM keys WHERE stream_id = ? AND key = ?'),
-      anchor: this.#sql.prepare(
-        `SELECT stream, revision, key, CAST(position AS TEXT) AS position, CAST(searched AS TEXT) AS searched FROM anchor`,
-      ),
-      moor: this.#sql.prepare(
-        `INSERT INTO anchor (one, stream, revision, key, position, searched) VALUES (1, ?, ?, ?, ?, ?)
-         ON CONFLICT DO UPDATE SET stream = excluded.stream, revision = excluded.revision, key = excluded.key,
-           position = excluded.position, searched = excluded.searched
-         WHERE excluded.position >= position AND excluded.searched >= searched`,
-      ),
-    };
+  /**
+   * `path` is a file, or `:memory:`. One process owns the file; a second one fails at once. `report` is told in a line when
+   * the file is given up.
+   */
+  constructor(
+    path: string,
+    private readonly report: (message: string) => void,
+  ) {
+    this.#file = open(path);
   }
 
   /** The last indexed revision of a stream, -1 when there is none. */
   through(stream: string): number {
-    return this.#stream(stream)?.through ?? -1;
+    return this.#reading(({ streamOf }) => streamOf(stream)?.through ?? -1);
   }
 
   revisionOf(stream: string, key: Uint8Array): number | undefined {
-    const id = this.#stream(stream)?.id;
-    const found = id === undefined ? undefined : this.#statements.find.get(id, key);
-    return (found as { revision: number } | undefined)?.revision;
+    return this.#reading(({ streamOf, statements }) => {
+      const id = streamOf(stream)?.id;
+      const found = id === undefined ? undefined : statements.find.get(id, key);
+      return (found as { revision: number } | undefined)?.revision;
+    });
   }
 
   /** Takes the keys of the revisions from `first` on; those after a gap are left out, and read from the stream later. */
   add(stream: string, first: number, keys: readonly Uint8Array[], lastPosition: Position): void {
-    const last = first + keys.length - 1;
-    const through = this.through(stream);
-    if (keys.length === 0 || first > through + 1 || last <= through) return;
-    this.#sql.exec('BEGIN IMMEDIATE');
-    try {
-      if (!this.#stream(stream)) this.#statements.open.run(stream);
-      const { id } = this.#stream(stream)!;
-      keys.forEach((key, index) => this.#statements.add.run(id, key, first + index));
-      this.#statements.advance.run(last, id);
-      this.moor({ stream, revision: last, key: keys.at(-1)!, position: lastPosition, searched: lastPosition });
-      this.#sql.exec('COMMIT');
-    } catch (error) {
-      this.#sql.exec('ROLLBACK');
-      throw error;
-    }
+    this.#writing(({ streamOf, statements }) => {
+      const last = first + keys.length - 1;
+      const through = streamOf(stream)?.through ?? -1;
+      if (keys.length === 0 || first > through + 1 || last <= through) return;
+      if (!streamOf(stream)) statements.open.run(stream);
+      const { id } = streamOf(stream)!;
+      keys.forEach((key, index) => statements.add.run(id, key, first + index));
+      statements.advance.run(last, id);
+      statements.remember.run(stream, last, keys.at(-1)!, lastPosition, lastPosition);
+    });
   }
 
-  anchor(): Anchor | undefined {
-    const row = this.#statements.anchor.get() as Record<keyof Anchor, string> | undefined;
-    if (!row) return undefined;
-    return { ...(row as unknown as Anchor), position: BigInt(row.position), searched: BigInt(row.searched) };
+  lastSeen(): LastSeen | undefined {
+    return this.#reading(({ statements }) => {
+      const row = statements.lastSeen.get() as Record<keyof LastSeen, string> | undefined;
+      if (!row) return undefined;
+      return { ...(row as unknown as LastSeen), position: BigInt(row.position), searched: BigInt(row.searched) };
+    });
   }
 
   /** Remembers what was seen last, unless it is earlier than what is remembered. */
-  moor({ stream, revision, key, position, searched }: Anchor): void {
-    this.#statements.moor.run(stream, revision, key, position, searched);
+  remember({ stream, revision, key, position, searched }: LastSeen): void {
+    this.#writing(({ statements }) => statements.remember.run(stream, revision, key, position, searched));
   }
 
   clear(): void {
-    this.#sql.exec('BEGIN IMMEDIATE; DELETE FROM keys; DELETE FROM streams; DELETE FROM anchor; COMMIT');
+    this.#writing(({ sql }) => sql.exec('DELETE FROM keys; DELETE FROM streams; DELETE FROM last_seen'));
   }
 
   close(): void {
-    this.#sql.close();
+    this.#file.sql.close();
   }
 
-  #stream(name: string): { id: number; through: number } | undefined {
-    return this.#statements.stream.get(name) as { id: number; through: number } | undefined;
+  /** A look-up that fails is no "not there": whoever asks is told to ask again, and finds an index in memory. */
+  #reading<T>(read: (file: IndexFile) => T): T {
+    try {
+      return read(this.#file);
+    } catch (error) {
+      this.#giveUp(error);
+      throw new StoreUnavailableError('the index over event ids cannot be read', { cause: error });
+    }
   }
+
+  /** What is not written is read from the stream when it is asked for: no reason to fail whoever appended it. */
+  #writing(write: (file: IndexFile) => unknown): void {
+    const { sql } = this.#file;
+    try {
+      sql.exec('BEGIN IMMEDIATE');
+      write(this.#file);
+      sql.exec('COMMIT');
+    } catch (error) {
+      this.#giveUp(error);
+    }
+  }
+
+  #giveUp(error: unknown): void {
+    this.report(`the index over event ids is kept in memory from now on: ${(error as Error).message}`);
+    this.#file.sql.close();
+    this.#file = connect(':memory:');
+  }
+}
+
+type IndexFile = ReturnType<typeof connect>;
+
+function open(path: string): IndexFile {
+  try {
+    return connect(path);
+  } catch (error) {
+    if (!isUnusable(error)) throw error;
+    for (const suffix of ['', '-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true });
+    return connect(path);
+  }
+}
+
+class OtherVersionError extends Error {}
+
+function connect(path: string) {
+  const sql = new DatabaseSync(path);
+  try {
+    // NORMAL is enough: after a power cut the index is shorter, and still without a gap.
+    sql.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
+    const { user_version: version } = sql.prepare('PRAGMA user_version').get() as { user_version: number };
+    const { tables } = sql.prepare('SELECT count(*) AS tables FROM sqlite_schema').get() as { tables: number };
+    if (tables > 0 && version !== INDEX_VERSION) throw new OtherVersionError(`it is of version ${version}`);
+    sql.exec(TABLES);
+    sql.exec(`PRAGMA user_version = ${INDEX_VERSION}`);
+    const statements = prepare(sql);
+    const streamOf = (name: string) => statements.stream.get(name) as { id: number; through: number } | undefined;
+    return { sql, statements, streamOf };
+  } catch (error) {
+    sql.close();
+    throw error;
+  }
+}
+
+const prepare = (sql: DatabaseSync) => ({
+  stream: sql.prepare('SELECT stream_id AS id, through FROM streams WHERE name = ?'),
+  open: sql.prepare('INSERT INTO streams (name, through) VALUES (?, -1)'),
+  advance: sql.prepare('UPDATE streams SET through = ? WHERE stream_id = ?'),
+  add: sql.prepare('INSERT OR IGNORE INTO keys (stream_id, key, revision) VALUES (?, ?, ?)'),
+  find: sql.prepare('SELECT revision FROM keys WHERE stream_id = ? AND key = ?'),
+  lastSeen: sql.prepare(
+    `SELECT stream, revision, key, CAST(position AS TEXT) AS position, CAST(searched AS TEXT) AS searched FROM last_seen`,
+  ),
+  remember: sql.prepare(
+    `INSERT INTO last_seen (one, stream, revision, key, position, searched) VALUES (1, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET stream = excluded.stream, revision = excluded.revision, key = excluded.key,
+       position = excluded.position, searched = excluded.searched
+     WHERE excluded.position >= position AND excluded.searched >= searched`,
+  ),
+});
+
+const SQLITE_CORRUPT = 11;
+const SQLITE_NOTADB = 26;
+
+const isUnusable = (error: unknown): boolean => {
+  const { errcode } = error as { errcode?: number };
+  return error instanceof OtherVersionError || errcode === SQLITE_CORRUPT || errcode === SQLITE_NOTADB;
+};
+
+/** The ranges that hold the given revisions, those close to each other in one, of at most so many. */
+export function nearby(revisions: readonly number[], most: number): [first: number, last: number][] {
+  const ranges: [number, number][] = [];
+  for (const revision of revisions.toSorted((a, b) => a - b)) {
+    const range = ranges.at(-1);
+    if (range && revision - range[1] <= NEAR && revision - range[0] < most) range[1] = revision;
+    else ranges.push([revision, revision]);
+  }
+  return ranges;
 }

@@ -104,6 +104,14 @@ export class EventLog {
     for (let index = 0; index < count; index += 1) this.writeOwn('$stats-127.0.0.1:2113', '$statsCollected');
   }
 
+  /** As a server that is put back to the state before its first event. */
+  clear(): void {
+    this.streams.clear();
+    this.recent.clear();
+    this.all.length = 0;
+    this.end = 0n;
+  }
+
   /** An event of the server's own. */
   writeOwn(stream: string, type: string, data: object = {}): void {
     const encoded = Buffer.from(JSON.stringify(data));
