@@ -169,7 +169,7 @@ export class ServerLog {
       this.connection.found();
     });
     try {
-      for await (const message of subscription) yield message as Message;
+      for await (const message of subscription) yield message;
       if (!stop.aborted) this.connection.lost(new Error('a subscription ended'));
     } catch (error) {
       if (!stop.aborted) this.connection.lost(error);
