@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { EventStore } from '../event-store/event-store.js';
+import { enrollmentStream } from '../kernel/identifiers.js';
 import type { Instant } from '../kernel/instant.js';
 import { isRefusal } from '../kernel/refusal.js';
+import { enrollmentOf } from '../promotions/domain/enrollment.js';
 import type { CampaignFacts } from '../promotions/domain/qualifying.js';
 import { qualificationOf, type AdvertiserFacts } from '../promotions/domain/qualification.js';
 import type { Disbursements } from '../../projections/disbursements.js';
@@ -139,8 +141,8 @@ class Qualifications {
     const { terms, calendar, terminated, promotionId, completed } = promotion;
     if (!terms || !calendar) return [];
     const { advertiserId, marketplace } = account;
-    const invitation = this.replayed.invitations.find(
-      (invited) => invited.promotionId === promotionId && invited.advertiserId === advertiserId,
+    const { invitation } = enrollmentOf(
+      this.replayed.enrollments.get(enrollmentStream(promotionId, advertiserId)) ?? [],
     );
     const facts: AdvertiserFacts = {
       terms,
@@ -148,7 +150,7 @@ class Qualifications {
       advertiserId,
       marketplace,
       terminatedAt: (terminated?.at as Instant | undefined) ?? null,
-      invitation: invitation ? { partnerId: invitation.partnerId, at: invitation.occurredAt } : null,
+      invitation,
       priorApiUse: (this.byAdvertiser.get(advertiserId) ?? []).some(({ changes }) =>
         changes.some(({ at }) => calendar.dormantFrom !== null && at >= calendar.dormantFrom && at < calendar.start),
       ),

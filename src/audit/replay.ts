@@ -19,7 +19,8 @@ export interface Replayed {
   readonly campaigns: ReadonlyMap<string, QualifyingWeeks>;
   readonly promotions: ReadonlyMap<string, Disbursements>;
   readonly rates: ReadonlyMap<string, CurrencyConversions>;
-  readonly invitations: readonly EnrollmentEvent['data'][];
+  /** In effective order. */
+  readonly enrollments: ReadonlyMap<string, readonly EnrollmentEvent[]>;
   readonly events: number;
 }
 
@@ -44,7 +45,7 @@ class Fold implements Replayed {
   readonly campaigns = new Map<string, QualifyingWeeks>();
   readonly promotions = new Map<string, Disbursements>();
   readonly rates = new Map<string, CurrencyConversions>();
-  readonly invitations: EnrollmentEvent['data'][] = [];
+  readonly enrollments = new Map<string, EnrollmentEvent[]>();
   events = 0;
 
   constructor(private readonly asOf: Instant) {}
@@ -57,7 +58,7 @@ class Fold implements Replayed {
     else if (category === qualifyingWeeks.category) this.takeCampaign(stream, event as CampaignEvent);
     else if (category === disbursements.category) this.takePromotion(stream, event as PromotionEvent);
     else if (category === currencyConversions.category) this.takeRate(stream, event as FxEvent);
-    else this.takeInvitation(event as EnrollmentEvent);
+    else this.takeEnrollment(stream, event as EnrollmentEvent);
   }
 
   private takeAccount(stream: string, event: AccountEvent): void {
@@ -84,8 +85,13 @@ class Fold implements Replayed {
     this.rates.set(stream, currencyConversions.evolve(this.rates.get(stream) ?? currencyConversions.initial(), event));
   }
 
-  private takeInvitation({ data }: EnrollmentEvent): void {
-    if (data.occurredAt <= this.asOf) this.invitations.push(data);
+  private takeEnrollment(stream: string, event: EnrollmentEvent): void {
+    if (event.data.occurredAt > this.asOf) return;
+    const facts = [...(this.enrollments.get(stream) ?? []), event];
+    this.enrollments.set(
+      stream,
+      facts.sort((a, b) => byCodeUnit(a.data.occurredAt, b.data.occurredAt)),
+    );
   }
 }
 
@@ -95,6 +101,7 @@ function effectiveAt(event: AccountEvent): Instant {
     case 'AccountStandingChanged':
     case 'PaymentMethodChanged':
     case 'ClickSpent':
+    case 'ImpressionsSpent':
     case 'ClickReversed':
     case 'CreditRevoked':
       return event.data.occurredAt;

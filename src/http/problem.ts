@@ -30,6 +30,8 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
   'unsupported-media-type': [415, 'The content type is not supported'],
   'run-not-due': [422, 'The run is not due yet'],
   'partner-not-listed': [422, 'The terms do not list the partner'],
+  'unknown-code': [422, 'The terms do not list the code'],
+  'not-invited': [422, 'There is no invitation to withdraw'],
   'campaign-mismatch': [422, 'The campaign belongs to another advertiser, marketplace or product'],
   'revocation-too-early': [422, 'The credit was used after that'],
   'currency-mismatch': [422, "The currency is not the account's"],

@@ -15,6 +15,8 @@ export const REFUSAL_CODES = [
   'run-not-due',
   'run-out-of-order',
   'partner-not-listed',
+  'unknown-code',
+  'not-invited',
   'campaign-mismatch',
   'revocation-too-early',
   'currency-mismatch',

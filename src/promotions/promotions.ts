@@ -3,16 +3,10 @@ import { CommandHandling, type Outcome } from '../commands/handling.js';
 import type { EventStore } from '../event-store/event-store.js';
 import { enrollmentStream, promotionStream } from '../kernel/identifiers.js';
 import type { Fault } from '../kernel/refusal.js';
-import type { AdvertiserInvited, EnrollmentEvent, PromotionEvent } from './domain/events.js';
+import { enrollmentDecider, type EnrollmentCommand } from './domain/enrollment.js';
+import type { EnrollmentEvent, PromotionEvent } from './domain/events.js';
 import { parseTerms } from './domain/parse-terms.js';
-import {
-  enrollmentDecider,
-  promotionDecider,
-  revisionMeant,
-  type InviteAdvertiser,
-  type PromotionCommand,
-  type PromotionState,
-} from './domain/promotion.js';
+import { promotionDecider, revisionMeant, type PromotionCommand, type PromotionState } from './domain/promotion.js';
 import type { PromotionTerms } from './domain/terms.js';
 
 interface Revision {
@@ -25,16 +19,24 @@ interface Revision {
 const ATTEMPTS = 20;
 const HAS_TERMS = new Set(['PromotionPublished', 'PromotionRevised']);
 
-/** The promotions and who is invited to them. */
+const OF_ENROLLMENT: ReadonlySet<string> = new Set<EnrollmentEvent['type']>([
+  'AdvertiserInvited',
+  'InvitationWithdrawn',
+  'OfferActivated',
+  'CodeRedeemed',
+  'ActionAttested',
+]);
+
+/** The promotions, and what advertisers have to do with them. */
 export class Promotions implements FactHandler {
   readonly facts = new Map([
     ['PromotionPublished', {}],
     ['PromotionRevised', { asksOthers: true }],
     ['PromotionTerminated', {}],
-    ['AdvertiserInvited', { asksOthers: true }],
+    ...[...OF_ENROLLMENT].map((type) => [type, { asksOthers: true }] as const),
   ]);
   private readonly promotions: CommandHandling<PromotionState, PromotionCommand, PromotionEvent>;
-  private readonly enrollments: CommandHandling<null, InviteAdvertiser, EnrollmentEvent>;
+  private readonly enrollments: CommandHandling<null, EnrollmentCommand, EnrollmentEvent>;
 
   constructor(store: EventStore) {
     this.promotions = new CommandHandling(store, promotionDecider);
@@ -51,7 +53,7 @@ export class Promotions implements FactHandler {
   }
 
   async handle(type: string, data: object, said: object): Promise<Handled> {
-    if (type === 'AdvertiserInvited') return this.invite(data as AdvertiserInvited['data'], said);
+    if (OF_ENROLLMENT.has(type)) return this.enroll({ type, data } as EnrollmentEvent, said);
     const { promotionId } = data as { promotionId: string };
     const stream = promotionStream(promotionId);
     const whole = HAS_TERMS.has(type) ? withParsedTerms(data) : data;
@@ -102,10 +104,11 @@ export class Promotions implements FactHandler {
     });
   }
 
-  private async invite(data: AdvertiserInvited['data'], said: object): Promise<Handled> {
-    const stream = enrollmentStream(data.promotionId, data.advertiserId);
-    const command: InviteAdvertiser = { type: 'AdvertiserInvited', data, terms: await this.termsOf(data.promotionId) };
-    const id = enrollmentDecider.idOf(command);
+  private async enroll(fact: EnrollmentEvent, said: object): Promise<Handled> {
+    const { promotionId, advertiserId } = fact.data;
+    const stream = enrollmentStream(promotionId, advertiserId);
+    const command: EnrollmentCommand = { ...fact, terms: await this.termsOf(promotionId) };
+    const id = enrollmentDecider.idOf(fact);
     return { stream, id, outcome: await this.enrollments.execute({ stream, command, id, said }) };
   }
 }

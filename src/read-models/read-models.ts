@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreUnavailableError, type EventStore, type Position } from '../event-store/event-store.js';
 import { daysMs } from '../kernel/calendar.js';
 import type { Instant } from '../kernel/instant.js';
-import type { CampaignFacts } from '../promotions/domain/qualifying.js';
+import type { CampaignFacts, SubjectFacts } from '../promotions/domain/facts.js';
+import type { Rules } from '../promotions/domain/rules.js';
 import type { AdvertiserFacts } from '../promotions/domain/qualification.js';
-import { AccountQueries } from './accounts-queries.js';
+import { AccountQueries, type AccountKey } from './accounts-queries.js';
 import { AccountsModel } from './accounts-model.js';
 import { AccountsReader } from './accounts-reader.js';
 import { CampaignsModel } from './campaigns-model.js';
@@ -16,6 +17,7 @@ import { PromotionsModel } from './promotions-model.js';
 import { RatesModel } from './rates-model.js';
 import { ReadModelRunner } from './runner.js';
 import { Statements } from './statement.js';
+import { Subjects } from './subjects.js';
 
 /** How long an answer waits for the read models, in ms. */
 const PATIENCE_MS = 5000;
@@ -38,6 +40,7 @@ export class ReadModels {
   readonly promotions: PromotionsModel;
   readonly rates: RatesModel;
   readonly times: LogTimes;
+  private readonly subjects: Subjects;
   readonly runner: ReadModelRunner;
   /** Null until the store has been reached. */
   private headAtStart: Position | null = null;
@@ -59,6 +62,7 @@ export class ReadModels {
       return daysMs(terms.disbursement.within);
     });
     this.statements = new Statements(db, reader);
+    this.subjects = new Subjects(db, reader, this.campaigns, this.promotions);
     this.clicks = new ClickExplanations(store, reader);
     const models = [this.times, accounts, this.campaigns, this.promotions, this.rates];
     this.runner = new ReadModelRunner(store, db, models);
@@ -136,6 +140,25 @@ export class ReadModels {
       invitation: this.promotions.invitation(promotionId, advertiserId, moment),
       priorApiUse: dormantFrom !== null && this.campaigns.usedApiBetween(advertiserId, dormantFrom, start, moment),
     };
+  }
+
+  /**
+   * What conditions look at; undefined when the promotion is not known. With a `calendar` of its own, of terms that are
+   * previewed or were in force before, the promotion need not be known.
+   */
+  subjectFacts(
+    promotionId: string,
+    advertiserId: string,
+    marketplace: string,
+    moment: Moment,
+    calendar = this.promotions.stateOf(promotionId, moment.known)?.calendar,
+  ): SubjectFacts | undefined {
+    return calendar ? this.subjects.factsOf(promotionId, calendar, advertiserId, marketplace, moment) : undefined;
+  }
+
+  /** Whom a run has to look at: see `Subjects.candidates`. */
+  candidates(promotionId: string, rules: Rules, moment: Moment): Iterable<AccountKey> {
+    return this.subjects.candidates(promotionId, rules, moment);
   }
 
   /** The facts of the advertiser's campaigns of a product that the promotion looks at. */

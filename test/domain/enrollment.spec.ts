@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { enrollmentDecider } from '../../src/promotions/domain/promotion.js';
+import { enrollmentDecider } from '../../src/promotions/domain/enrollment.js';
 import type { PromotionTerms } from '../../src/promotions/domain/terms.js';
 import { specificationOf } from '../support/decider-specification.js';
 import { at, PROMOTION_ID, ROW_A } from './examples.js';

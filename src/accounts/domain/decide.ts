@@ -4,8 +4,7 @@ import type { Instant } from '../../kernel/instant.js';
 import { minorOf, moneyOf, type Money } from '../../kernel/money.js';
 import { isRefusal, refuse, type Refusal } from '../../kernel/refusal.js';
 import type { PromotionTerms } from '../../promotions/domain/terms.js';
-import type { AccountState, CreditState } from './account.js';
-import { burnDown } from './burn-down.js';
+import type { AccountState, CreditState, Opened } from './account.js';
 import type {
   AccountEvent,
   AccountOpened,
@@ -15,9 +14,11 @@ import type {
   CreditApplied,
   CreditPart,
   CreditRevoked,
+  ImpressionsSpent,
   PaymentMethodChanged,
 } from './events.js';
 import { expiryOf } from './expiry.js';
+import { notBefore, spendClick, spendImpressions } from './spend.js';
 
 /** What a client may say of an account; the ledger adds what it decides. */
 type Said<Event extends AccountEvent, Decided extends string> = {
@@ -44,6 +45,7 @@ export type AccountCommand =
   | Said<AccountStandingChanged, never>
   | Said<PaymentMethodChanged, never>
   | Said<ClickSpent, 'draws' | 'billable'>
+  | Said<ImpressionsSpent, 'cost' | 'draws' | 'billable'>
   | Said<ClickReversed, 'restored' | 'forfeited' | 'unclawed' | 'billable'>
   | Said<CreditRevoked, 'amount' | 'clawedBack'>
   | {
@@ -82,7 +84,9 @@ export function decide(command: AccountCommand, state: AccountState, recorded: R
     case 'PaymentMethodChanged':
       return notBefore(opened.at, command.data.occurredAt) ?? [command];
     case 'ClickSpent':
-      return spend(command, state.credits, opened);
+      return spendClick(command.data, state.credits, opened);
+    case 'ImpressionsSpent':
+      return spendImpressions(command.data, state.credits, opened);
     case 'ClickReversed':
       return reverse(command, state.credits, opened, recorded);
     case 'CreditRevoked':
@@ -95,38 +99,6 @@ export function decide(command: AccountCommand, state: AccountState, recorded: R
       return never(command);
   }
 }
-
-type Opened = NonNullable<AccountState['opened']>;
-
-function notBefore(openedAt: Instant, occurredAt: Instant): Refusal | undefined {
-  return occurredAt < openedAt
-    ? refuse('invalid-command', `${occurredAt} is before the account was opened (${openedAt})`)
-    : undefined;
-}
-
-function spend({ data }: CommandOf<'ClickSpent'>, credits: readonly CreditState[], opened: Opened): Decision {
-  const early = notBefore(opened.at, data.occurredAt);
-  if (early) return early;
-  if (data.cost.currency !== opened.currency) {
-    return refuse('currency-mismatch', `the account is in ${opened.currency}, the cost in ${data.cost.currency}`);
-  }
-  const { draws, billable } = burnDown(credits, data.product, minorOf(data.cost), data.occurredAt);
-  return [
-    {
-      type: 'ClickSpent',
-      data: {
-        ...data,
-        draws: draws.map(({ credit, amount }) => part(credit.creditId, amount, opened.currency)),
-        billable: moneyOf(billable, opened.currency),
-      },
-    },
-  ];
-}
-
-const part = (creditId: string, amount: bigint, currency: string): CreditPart => ({
-  creditId,
-  amount: moneyOf(amount, currency),
-});
 
 function reverse(
   { data }: CommandOf<'ClickReversed'>,

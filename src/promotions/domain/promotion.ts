@@ -2,14 +2,7 @@ import { never, type Decider } from '../../kernel/decider.js';
 import type { Instant } from '../../kernel/instant.js';
 import { refuse, type Refusal } from '../../kernel/refusal.js';
 import { calendarOf } from './calendar.js';
-import type {
-  AdvertiserInvited,
-  DisbursementRunCompleted,
-  EnrollmentEvent,
-  PromotionCalendar,
-  PromotionEvent,
-  PromotionTerminated,
-} from './events.js';
+import type { DisbursementRunCompleted, PromotionCalendar, PromotionEvent, PromotionTerminated } from './events.js';
 import type { PromotionTerms } from './terms.js';
 
 export interface PromotionState {
@@ -160,21 +153,3 @@ export function revisionMeant(
   const known = revisions.findIndex((revision) => JSON.stringify([revision.terms, revision.reason]) === text);
   return known >= 0 ? known + 2 : (current?.revision ?? 1) + 1;
 }
-
-export interface InviteAdvertiser extends AdvertiserInvited {
-  /** Of the promotion; null when there is none. */
-  readonly terms: PromotionTerms | null;
-}
-
-export const enrollmentDecider: Decider<null, InviteAdvertiser, EnrollmentEvent> = {
-  initial: null,
-  decide({ type, data, terms }) {
-    if (!terms) return refuse('unknown-promotion', `no promotion ${data.promotionId} is published`);
-    const { partners } = terms.eligibility;
-    return partners && !partners.includes(data.partnerId)
-      ? refuse('partner-not-listed', `the terms do not list partner ${data.partnerId}`)
-      : [{ type, data }];
-  },
-  evolve: (state) => state,
-  idOf: ({ type, data }) => `${type}:${data.promotionId}.${data.advertiserId}`,
-};
