@@ -13,6 +13,14 @@ interface Step {
   readonly n: number;
   readonly why?: string;
   readonly command?: Command;
+  /** `terms` is a document's path in the project. */
+  readonly publish?: { readonly promotionId: string; readonly terms: string };
+  readonly revise?: {
+    readonly promotionId: string;
+    readonly terms: string;
+    readonly reason: string;
+    readonly effectiveAt?: string;
+  };
   readonly run?: { readonly promotion: string; readonly date: string };
   readonly expiryRun?: { readonly asOf: string };
   readonly answers?: Readonly<Record<string, unknown>>;
@@ -23,12 +31,14 @@ interface Step {
   };
 }
 
-const FOLDER = new URL('../golden/', import.meta.url);
+const PROJECT = new URL('../../', import.meta.url);
 
-export const readScenarios = (): Scenario[] =>
-  readdirSync(FOLDER)
+const readJson = (path: string): unknown => JSON.parse(readFileSync(new URL(path, PROJECT), 'utf8'));
+
+export const readScenarios = (folder = 'test/golden'): Scenario[] =>
+  readdirSync(new URL(folder, PROJECT))
     .filter((name) => name.endsWith('.json'))
-    .map((name) => JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8')) as Scenario);
+    .map((name) => readJson(`${folder}/${name}`) as Scenario);
 
 /** Plays every step in order and throws at the first whose answer is not as the file says. */
 export async function play(scenario: Scenario, client: Client): Promise<void> {
@@ -60,10 +70,11 @@ async function perform(
   positions: ReadonlyMap<number, string>,
   last: bigint,
 ): Promise<Performed> {
-  if (step.command) {
-    const answer = await client.post<CommandResult | Problem>('/v1/commands', step.command);
+  const command = commandOf(step);
+  if (command) {
+    const answer = await client.post<CommandResult | Problem>('/v1/commands', command);
     const { status = 201, ...body } = (step.answers ?? {}) as { status?: number };
-    return { asked: `POST /v1/commands ${JSON.stringify(step.command)}`, answer, expected: { status, body } };
+    return { asked: `POST /v1/commands ${JSON.stringify(command)}`, answer, expected: { status, body } };
   }
   if (step.run) {
     const path = `/v1/promotions/${step.run.promotion}/disbursements/${step.run.date}`;
@@ -78,6 +89,12 @@ async function perform(
   const { get, knownAt, equals } = step.expect;
   const path = `${get}${get.includes('?') ? '&' : '?'}${moment(knownAt, positions, last)}`;
   return { asked: `GET ${path}`, answer: await client.get(path), expected: { status: 200, body: equals } };
+}
+
+function commandOf({ command, publish, revise }: Step): Command | undefined {
+  if (publish) return { type: 'PromotionPublished', data: { ...publish, terms: readJson(publish.terms) } };
+  if (revise) return { type: 'PromotionRevised', data: { ...revise, terms: readJson(revise.terms) } };
+  return command;
 }
 
 function moment(
