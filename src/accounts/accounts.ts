@@ -20,6 +20,7 @@ export class Accounts implements FactHandler {
     ['AccountStandingChanged', { optional: ['reason'] }],
     ['PaymentMethodChanged', {}],
     ['ClickSpent', {}],
+    ['ImpressionsSpent', {}],
     ['ClickReversed', {}],
     ['CreditRevoked', {}],
     ['CreditApplied', { asksOthers: true }],

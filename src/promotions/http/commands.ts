@@ -51,6 +51,10 @@ export class PromotionRevised extends OfPromotion {
     optional: true,
   })
   revision?: number;
+  @InstantField('Runs before it are decided under the former terms. By default it holds for every run from now on.', {
+    optional: true,
+  })
+  effectiveAt?: Instant;
 }
 
 export class PromotionTerminated extends OfPromotion {
@@ -58,8 +62,33 @@ export class PromotionTerminated extends OfPromotion {
   @InstantField('From when on nobody qualifies any more.') occurredAt!: Instant;
 }
 
-export class AdvertiserInvited extends OfPromotion {
+/** What an advertiser has to do with a promotion. */
+abstract class OfEnrollment extends OfPromotion {
   @AdvertiserId() advertiserId!: string;
+}
+
+export class AdvertiserInvited extends OfEnrollment {
   @Identifier('The partner through whose tool the advertiser takes part.', 'partner-1') partnerId!: string;
   @InstantField('From when on the invitation is in effect.') occurredAt!: Instant;
+}
+
+export class InvitationWithdrawn extends OfEnrollment {
+  @Reason() reason!: string;
+  @InstantField('From when on it counts for nothing that has not been reached.') occurredAt!: Instant;
+}
+
+export class OfferActivated extends OfEnrollment {
+  @InstantField('When the advertiser took up the offer.') occurredAt!: Instant;
+}
+
+export class CodeRedeemed extends OfEnrollment {
+  @Identifier('A code that the terms list.', 'WELCOME-2022') code!: string;
+  @InstantField('When it was redeemed.') occurredAt!: Instant;
+}
+
+export class ActionAttested extends OfEnrollment {
+  @Identifier('The attestation.', 'attestation-1') attestationId!: string;
+  @Identifier('What the advertiser did, as the terms name it.', 'certificate') action!: string;
+  @Identifier('Who answers for it.', 'academy') attestedBy!: string;
+  @InstantField('When it was done.') occurredAt!: Instant;
 }
