@@ -2,6 +2,7 @@ import type { FactHandler, Handled } from '../commands/facts.js';
 import { CommandHandling, type Outcome } from '../commands/handling.js';
 import type { EventStore } from '../event-store/event-store.js';
 import { enrollmentStream, promotionStream } from '../kernel/identifiers.js';
+import type { Instant } from '../kernel/instant.js';
 import type { Fault } from '../kernel/refusal.js';
 import { enrollmentDecider, type EnrollmentCommand } from './domain/enrollment.js';
 import type { EnrollmentEvent, PromotionEvent } from './domain/events.js';
@@ -14,6 +15,7 @@ interface Revision {
   readonly revision?: number;
   readonly terms: PromotionTerms;
   readonly reason: string;
+  readonly effectiveAt?: Instant;
 }
 
 const ATTEMPTS = 20;
@@ -29,9 +31,9 @@ const OF_ENROLLMENT: ReadonlySet<string> = new Set<EnrollmentEvent['type']>([
 
 /** The promotions, and what advertisers have to do with them. */
 export class Promotions implements FactHandler {
-  readonly facts = new Map([
+  readonly facts: FactHandler['facts'] = new Map<string, { optional?: string[]; asksOthers?: boolean }>([
     ['PromotionPublished', {}],
-    ['PromotionRevised', { asksOthers: true }],
+    ['PromotionRevised', { optional: ['effectiveAt'], asksOthers: true }],
     ['PromotionTerminated', {}],
     ...[...OF_ENROLLMENT].map((type) => [type, { asksOthers: true }] as const),
   ]);
@@ -76,7 +78,7 @@ export class Promotions implements FactHandler {
       const data = { ...said, revision };
       const id = `PromotionRevised:${revision}`;
       const command: PromotionCommand = { type: 'PromotionRevised', data };
-      const outcome = await this.promotions.execute({ stream, command, id, said: data });
+      const outcome = await this.promotions.execute({ stream, command, id, said: { effectiveAt: undefined, ...data } });
       const wasTaken = outcome.status === 'rejected' && outcome.refusal.refused === 'conflicting-duplicate';
       if (!wasTaken || said.revision !== undefined || attempt === ATTEMPTS) return { stream, id, outcome };
     }
@@ -84,7 +86,7 @@ export class Promotions implements FactHandler {
 
   /** The terms as last revised; null when there is no such promotion. */
   async termsOf(promotionId: string): Promise<PromotionTerms | null> {
-    return (await this.stateOf(promotionId)).current?.terms ?? null;
+    return (await this.stateOf(promotionId)).revisions.at(-1)?.terms ?? null;
   }
 
   stateOf(promotionId: string): Promise<PromotionState> {
