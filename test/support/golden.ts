@@ -79,7 +79,8 @@ async function perform(
   if (step.run) {
     const path = `/v1/promotions/${step.run.promotion}/disbursements/${step.run.date}`;
     const answer = await client.send('POST', path);
-    return { asked: `POST ${path}`, answer, expected: { status: 200, body: step.answers ?? {} } };
+    const { status = 200, ...body } = (step.answers ?? {}) as { status?: number };
+    return { asked: `POST ${path}`, answer, expected: { status, body } };
   }
   if (step.expiryRun) {
     const answer = await client.post('/v1/expiry-runs', step.expiryRun);
