@@ -72,6 +72,36 @@ export const spent = (said: Click, draws: readonly CreditPart[], billable = '0.0
   return { type, data: { ...data, draws, billable: eur(billable) } };
 };
 
+interface Impressions {
+  readonly count: number;
+  readonly cpm: string;
+  readonly on?: string;
+  readonly product?: string;
+}
+
+export const impressions = ({ count, cpm, on = '2022-10-10T08:00Z', product = 'SP' }: Impressions) => ({
+  type: 'ImpressionsSpent' as const,
+  data: {
+    ...ACCOUNT,
+    impressionsId: 'i-1',
+    campaignId: 'c-1',
+    product,
+    impressions: count,
+    cpm: eur(cpm),
+    occurredAt: at(on),
+  },
+});
+
+export const shown = (
+  said: Impressions,
+  cost: string,
+  draws: readonly CreditPart[],
+  billable = '0.00',
+): AccountEvent => {
+  const { type, data } = impressions(said);
+  return { type, data: { ...data, cost: eur(cost), draws, billable: eur(billable) } };
+};
+
 export const reversal = (clickId: string, on: string) => ({
   type: 'ClickReversed' as const,
   data: { ...ACCOUNT, clickId, reason: 'invalid traffic', occurredAt: at(on) },
