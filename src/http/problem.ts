@@ -36,6 +36,8 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
   'revocation-too-early': [422, 'The credit was used after that'],
   'currency-mismatch': [422, "The currency is not the account's"],
   'already-granted': [422, 'The credit was granted already'],
+  'budget-exhausted': [422, 'The budget of the promotion is used up'],
+  'redemptions-exhausted': [422, 'The promotion has given all its credits'],
   'cap-exceeded': [422, 'The cap would be exceeded'],
   'no-fx-rate': [422, 'No exchange rate is known'],
   'stale-fx-rate': [422, 'The exchange rate is too old'],

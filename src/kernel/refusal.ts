@@ -21,6 +21,8 @@ export const REFUSAL_CODES = [
   'revocation-too-early',
   'currency-mismatch',
   'already-granted',
+  'budget-exhausted',
+  'redemptions-exhausted',
   'cap-exceeded',
   'no-fx-rate',
   'stale-fx-rate',

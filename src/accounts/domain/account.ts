@@ -13,6 +13,8 @@ export interface CreditState {
   readonly creditId: string;
   readonly promotionId: string;
   readonly product: string;
+  /** Null: of all stages of the terms. */
+  readonly stage: string | null;
   /** In the currency of the terms. */
   readonly granted: bigint;
   readonly appliedAt: Instant;
@@ -94,11 +96,13 @@ function evolve(state: AccountState, event: AccountEvent): AccountState {
 }
 
 function appliedCredit({ data }: CreditApplied): CreditState {
-  const { creditId, promotionId, product, appliedAt, expiresAt, sweepableAt, appliesTo, spendKinds = null } = data;
+  const { creditId, promotionId, product, appliedAt, expiresAt, sweepableAt, appliesTo } = data;
+  const { stage = null, spendKinds = null } = data;
   return {
     creditId,
     promotionId,
     product,
+    stage,
     granted: minorOf(data.granted),
     appliedAt,
     expiresAt,

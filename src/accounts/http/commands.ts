@@ -57,6 +57,8 @@ export class CreditApplied {
   @AdvertiserId() advertiserId!: string;
   @MarketplaceCode() marketplace!: string;
   @ProductCode() product!: string;
+  @Identifier('The stage of the terms that it is of, when they have several.', 'still-advertising', { optional: true })
+  stage?: string;
   @MoneyField("The grant, in the terms' currency.") granted!: Money;
   @InstantField('From when on it pays.') appliedAt!: Instant;
   @Reason() reason!: string;
