@@ -40,6 +40,10 @@ export interface CreditBalance extends Pick<
   readonly status: CreditStatus;
   readonly remaining: string;
   readonly drawn: string;
+  /** Absent, as `revision` is, where the credit does not name it. */
+  readonly stage?: string;
+  /** Of the promotion, by which it was granted. */
+  readonly revision?: number;
   /** Whether it was applied as soon after qualifying as the terms promise; null for a manual grant. */
   readonly withinSla: boolean | null;
 }
@@ -72,7 +76,10 @@ export class AccountQueries {
   constructor(
     private readonly db: ReadModelDatabase,
     private readonly reader: AccountsReader,
-    /** How long after qualifying a credit of the promotion is due, in ms, by the terms known at a position. */
+    /**
+     * How long after qualifying a credit was due, in ms, by the promotion's terms as known at a position: of credits from
+     * before there was a second version of terms, which do not say it themselves.
+     */
     private readonly serviceLevelMs: (promotionId: string, known: Position) => number,
   ) {
     this.statements = {
@@ -175,8 +182,8 @@ export class AccountQueries {
 
   /** By the terms as they were when the credit was given; null for a credit that nobody qualified for. */
   private withinSla({ data, position }: CreditRow): boolean | null {
-    const { qualifiedAt, appliedAt, promotionId } = data;
-    return qualifiedAt && appliedAt <= plusMs(qualifiedAt, this.serviceLevelMs(promotionId, position));
+    const { qualifiedAt, appliedAt, promotionId, dueBy } = data;
+    return qualifiedAt && appliedAt <= (dueBy ?? plusMs(qualifiedAt, this.serviceLevelMs(promotionId, position)));
   }
 
   private listing(filter: Partial<AccountKey>): StatementSync {
@@ -223,6 +230,7 @@ function creditBalance(
   withinSla: boolean | null,
 ): CreditBalance {
   const { creditId, promotionId, product, granted, applied, qualifiedAt, appliedAt, expiresAt, fx, origin } = data;
+  const { stage, revision } = data;
   return {
     creditId,
     promotionId,
@@ -238,5 +246,7 @@ function creditBalance(
     withinSla,
     fx,
     origin,
+    ...(stage === undefined ? {} : { stage }),
+    ...(revision === undefined ? {} : { revision }),
   };
 }

@@ -5,6 +5,7 @@ import type { Money } from '../kernel/money.js';
 import { isRefusal, refuse, type Refusal } from '../kernel/refusal.js';
 import type { Deferral } from '../promotions/domain/events.js';
 import { qualificationOf, type GivenCredit, type Qualification } from '../promotions/domain/qualification.js';
+import { rulesOf } from '../promotions/domain/rules.js';
 import { endOf, type AccountKey } from './accounts-queries.js';
 import { badCursor, cursorAfter, openCursor, type Page, type Paging } from './cursors.js';
 import type { Moment } from './moment.js';
@@ -153,7 +154,7 @@ export class Queries {
     if (promotionId !== undefined) {
       const terms = this.readModels.promotions.stateOf(promotionId, known)?.terms;
       if (!terms) return unknownPromotion(promotionId);
-      ({ maxAge } = terms.fx);
+      maxAge = rulesOf(terms).fxMaxAge;
     }
     const converted: Conversion | Refusal = convertMoney(this.readModels.rates.book(known), amount, to, asOf, maxAge);
     return isRefusal(converted) ? converted : { amount: converted.money.amount, rates: converted.fx?.rates ?? [] };

@@ -58,7 +58,7 @@ export class ReadModels {
     const reader = new AccountsReader(db, accounts);
     this.accounts = new AccountQueries(db, reader, (promotionId, known) => {
       const terms = this.promotions.stateOf(promotionId, known)?.terms;
-      if (!terms) throw new Error(`a credit of promotion ${promotionId}, which is not known at ${known}`);
+      if (terms?.version !== 1) throw new Error(`no terms of version 1 of promotion ${promotionId} at ${known}`);
       return daysMs(terms.disbursement.within);
     });
     this.statements = new Statements(db, reader);
