@@ -31,6 +31,7 @@ const SCHEMA = `
     id INTEGER PRIMARY KEY,
     account INTEGER NOT NULL,
     credit_id TEXT NOT NULL,
+    promotion_id TEXT NOT NULL,
     position INTEGER NOT NULL,
     applied_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
@@ -43,6 +44,7 @@ const SCHEMA = `
     swept_recorded INTEGER,
     UNIQUE (account, credit_id)
   ) STRICT;
+  CREATE INDEX IF NOT EXISTS credits_by_promotion ON credits (promotion_id, position);
   CREATE INDEX IF NOT EXISTS credits_by_expiry ON credits (account, expires_at);
   CREATE INDEX IF NOT EXISTS credits_unswept ON credits (sweepable_at)
     WHERE swept_position IS NULL AND revoked_position IS NULL;
@@ -105,8 +107,8 @@ export class AccountsModel implements ReadModel {
       credit: db.prepare(`SELECT id, expires_at AS expiresAt, swept_position AS swept FROM credits
         WHERE account = ? AND credit_id = ?`),
       applied:
-        db.prepare(`INSERT INTO credits (account, credit_id, position, applied_at, expires_at, sweepable_at, data)
-        VALUES (?, ?, ?, ?, ?, ?, ?)`),
+        db.prepare(`INSERT INTO credits (account, credit_id, promotion_id, position, applied_at, expires_at, sweepable_at, data)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`),
       revoke: db.prepare('UPDATE credits SET revoked_position = ?, revoked_at = ? WHERE id = ?'),
       sweep: db.prepare('UPDATE credits SET swept_position = ?, swept_recorded = ? WHERE id = ?'),
       line: db.prepare(`INSERT INTO account_lines
@@ -185,6 +187,7 @@ export class AccountsModel implements ReadModel {
     const { lastInsertRowid } = this.statements.applied.run(
       account,
       creditId,
+      data.promotionId,
       event.position,
       appliedMs,
       epochMs(expiresAt),

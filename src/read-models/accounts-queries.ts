@@ -71,7 +71,7 @@ export interface AccountAt {
 
 export class AccountQueries {
   private readonly listings = new Map<string, StatementSync>();
-  private readonly statements: Record<'all' | 'sweepable', StatementSync>;
+  private readonly statements: Record<'all' | 'ofPromotion' | 'sweepable', StatementSync>;
 
   constructor(
     private readonly db: ReadModelDatabase,
@@ -85,6 +85,7 @@ export class AccountQueries {
     this.statements = {
       all: db.prepare(`SELECT advertiser_id AS advertiserId, marketplace FROM accounts
         WHERE (advertiser_id, marketplace) > (?, ?) AND position <= ? ORDER BY advertiser_id, marketplace LIMIT ${CHUNK}`),
+      ofPromotion: db.prepare(`SELECT data FROM credits WHERE promotion_id = ? AND position <= ? ORDER BY position`),
       sweepable: db.prepare(`SELECT c.id, c.sweepable_at AS sweepableAt, c.account,
           a.advertiser_id AS advertiserId, a.marketplace
         FROM credits c CROSS JOIN accounts a ON a.id = c.account
@@ -151,6 +152,12 @@ export class AccountQueries {
   creditsOf(advertiserId: string, marketplace: string, known: Position): CreditRow[] {
     const account = this.reader.account(advertiserId, marketplace, known);
     return isRefusal(account) ? [] : this.reader.credits(account.id, known);
+  }
+
+  /** Every credit of a promotion recorded by then, in any account and whenever it is applied, in the order recorded. */
+  creditsOfPromotion(promotionId: string, known: Position): CreditApplied['data'][] {
+    const rows = this.statements.ofPromotion.all(promotionId, known);
+    return rows.map(({ data }) => JSON.parse(String(data)) as CreditApplied['data']);
   }
 
   /** All accounts whose opening is known, by advertiserId, then marketplace. */

@@ -3,7 +3,7 @@ import { StoreUnavailableError, type EventStore, type Position } from '../event-
 import { daysMs } from '../kernel/calendar.js';
 import type { Instant } from '../kernel/instant.js';
 import type { CampaignFacts, SubjectFacts } from '../promotions/domain/facts.js';
-import type { Rules } from '../promotions/domain/rules.js';
+import { rulesOf, type Rules } from '../promotions/domain/rules.js';
 import type { AdvertiserFacts } from '../promotions/domain/qualification.js';
 import { AccountQueries, type AccountKey } from './accounts-queries.js';
 import { AccountsModel } from './accounts-model.js';
@@ -59,7 +59,9 @@ export class ReadModels {
     this.accounts = new AccountQueries(db, reader, (promotionId, known) => {
       const terms = this.promotions.stateOf(promotionId, known)?.terms;
       if (terms?.version !== 1) throw new Error(`no terms of version 1 of promotion ${promotionId} at ${known}`);
-      return daysMs(terms.disbursement.within);
+      const { within } = rulesOf(terms).stages[0]!.disbursement;
+      if (typeof within !== 'string') throw new Error(`promotion ${promotionId} has credits that say nothing of dueBy`);
+      return daysMs(within);
     });
     this.statements = new Statements(db, reader);
     this.subjects = new Subjects(db, reader, this.campaigns, this.promotions);
@@ -159,6 +161,11 @@ export class ReadModels {
   /** Whom a run has to look at: see `Subjects.candidates`. */
   candidates(promotionId: string, rules: Rules, moment: Moment): Iterable<AccountKey> {
     return this.subjects.candidates(promotionId, rules, moment);
+  }
+
+  /** Up to when what counts for an advertiser only grows: see `Subjects.nextReversal`. */
+  nextReversal(advertiserId: string, moment: Moment): Instant | null {
+    return this.subjects.nextReversal(advertiserId, moment);
   }
 
   /** The facts of the advertiser's campaigns of a product that the promotion looks at. */

@@ -1,6 +1,6 @@
 import type { StatementSync } from 'node:sqlite';
 import type { Position } from '../event-store/event-store.js';
-import { epochMs, instantOf } from '../kernel/instant.js';
+import { epochMs, instantOf, type Instant } from '../kernel/instant.js';
 import { isRefusal } from '../kernel/refusal.js';
 import type { PromotionCalendar } from '../promotions/domain/events.js';
 import type { SpendFact, SubjectFacts } from '../promotions/domain/facts.js';
@@ -26,7 +26,7 @@ const SPEND = `FROM account_lines line
 
 /** Whom promotions are about: what is known of an advertiser in a marketplace, and who may come in question at all. */
 export class Subjects {
-  private readonly statements: Record<'spend' | 'first' | 'present' | 'advertisers', StatementSync>;
+  private readonly statements: Record<'spend' | 'first' | 'reversal' | 'present' | 'advertisers', StatementSync>;
 
   constructor(
     db: ReadModelDatabase,
@@ -46,6 +46,9 @@ export class Subjects {
       first: db.prepare(`SELECT min(iif(opened_at <= :asOf, opened_at, NULL)) AS account,
           min((SELECT line.effective ${SPEND.replace('%account', 'accounts.id')} LIMIT 1)) AS spend
         FROM accounts WHERE advertiser_id = :advertiserId AND position <= :known`),
+      reversal: db.prepare(`SELECT min(line.effective) AS next FROM accounts JOIN account_lines line
+          ON line.account = accounts.id AND line.kind = 'click-reversed'
+        WHERE accounts.advertiser_id = ? AND line.effective > ? AND line.position <= ?`),
       present: db.prepare(present('advertiser_id = :advertiserId')),
       // Both halves come in this order by an index, so SQLite merges them and reads no further than the chunk.
       advertisers: db.prepare(
@@ -84,6 +87,11 @@ export class Subjects {
         return first();
       },
     };
+  }
+
+  /** The next click of the advertiser that is reversed, anywhere, after the moment: spend that counted until then. */
+  nextReversal(advertiserId: string, { asOf, known }: Moment): Instant | null {
+    return instantIn(this.statements.reversal.get(advertiserId, epochMs(asOf), known)?.['next']);
   }
 
   /**
