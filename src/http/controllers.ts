@@ -2,6 +2,7 @@ import type { Type } from '@nestjs/common';
 import { AccountsController } from '../accounts/http/accounts.controller.js';
 import { FxController } from '../fx/http/fx.controller.js';
 import { PromotionsController } from '../promotions/http/promotions.controller.js';
+import { SchemasController } from '../promotions/http/schemas.controller.js';
 import { CommandsController } from './commands.controller.js';
 import { EventsController } from './events.controller.js';
 import { HealthController } from './health.controller.js';
@@ -14,6 +15,7 @@ export const CONTROLLERS: Type[] = [
   CommandsController,
   AccountsController,
   PromotionsController,
+  SchemasController,
   FxController,
   EventsController,
   HealthController,

@@ -1,6 +1,14 @@
 import { KINDS_OF_ADVERTISERS, KINDS_OF_CAMPAIGNS, MOST_CONDITIONS } from './terms-conditions.js';
 import type { Draft, Reading } from './terms-readers.js';
-import type { AnchorTerms, AwardTerms, ConditionTerms, SpendTerms, TermsV2, WindowTerms } from './terms.js';
+import type {
+  AnchorTerms,
+  AwardTerms,
+  ConditionTerms,
+  QualifyingActions,
+  SpendTerms,
+  TermsV2,
+  WindowTerms,
+} from './terms.js';
 
 type Terms = Draft<TermsV2>;
 type Report = Reading['fault'];
@@ -33,14 +41,23 @@ export function conditionFaults(terms: Terms, fault: Report): void {
     fault('/stages', `has more than ${MOST_CONDITIONS} conditions`);
     return;
   }
-  for (const each of all) placeFaults(each, fault);
+  for (const each of all) {
+    placeFaults(each, fault);
+    for (const use of productsOf(each)) productFaults(use, terms, fault);
+    for (const window of windowsOf(each)) windowFaults(window, terms, fault);
+    if ('spend' in each.condition && windowsOf(each).length > 1) {
+      fault(`${each.path}/window`, 'must not stand beside the window in "spend"');
+    }
+  }
   const areAllRead = roots.length === stages.length && all.every(({ isWhole }) => isWhole);
   const known: Conditions = { byId: conditionsById(all, fault), areAllRead };
-  for (const each of all) for (const window of windowsOf(each)) windowFaults(window, terms, fault);
   for (const each of all) for (const anchor of anchorsOf(each)) referenceFaults(anchor, each, known, fault);
-  for (const window of awardWindows(terms)) {
-    windowFaults(window, terms, fault);
-    for (const anchor of anchorsIn(window)) referenceFaults(anchor, null, known, fault);
+  for (const { of, path } of awardSpends(terms)) {
+    productFaults({ products: of.products, path: `${path}/products` }, terms, fault);
+    for (const window of spendWindow(of, path)) {
+      windowFaults(window, terms, fault);
+      for (const anchor of anchorsIn(window)) referenceFaults(anchor, null, known, fault);
+    }
   }
 }
 
@@ -60,22 +77,51 @@ function partsOf(
   if ('all' in condition) return [condition.all ?? unread, (index) => `${path}/all/${index}`, campaign];
   if ('any' in condition) return [condition.any ?? unread, (index) => `${path}/any/${index}`, campaign];
   if ('campaign' in condition) return [[condition.campaign], () => `${path}/campaign`, campaign ?? path];
-  return [[], () => path, campaign];
+  return [kindOf(condition) === undefined ? unread : [], () => path, campaign];
 }
 
 const withParts = (root: Placed): readonly Placed[] => [root, ...root.parts.flatMap(withParts)];
 
-/** Conditions on a campaign are asked of each campaign, the others of the advertiser. */
-function placeFaults({ condition, path, campaign }: Placed, fault: Report): void {
-  const kind = Object.keys(condition).find(
+const kindOf = (condition: object): string | undefined =>
+  Object.keys(condition).find(
     (name) => name === 'campaign' || KINDS_OF_CAMPAIGNS.includes(name) || KINDS_OF_ADVERTISERS.includes(name),
   );
+
+/** Conditions on a campaign are asked of each campaign, the others of the advertiser. */
+function placeFaults({ condition, path, campaign }: Placed, fault: Report): void {
+  const kind = kindOf(condition);
   if (kind === undefined) return;
   if (KINDS_OF_CAMPAIGNS.includes(kind)) {
     if (campaign === null) fault(`${path}/${kind}`, 'must stand in a "campaign": it is a condition on a campaign');
   } else if (campaign !== null) {
     fault(`${path}/${kind}`, 'must not stand in a "campaign": it is no condition on a campaign');
   }
+}
+
+/** Products that a condition names, with the path of their list. */
+interface NamedProducts {
+  readonly products: readonly (string | undefined)[] | undefined;
+  readonly path: string;
+  /** Where in an item its product stands. */
+  readonly in?: string;
+}
+
+function productsOf({ condition, path }: Placed): readonly NamedProducts[] {
+  const ofActions = (kind: string, actions: Draft<readonly QualifyingActions[]> | undefined): NamedProducts[] => [
+    { products: actions?.map((action) => action?.product), path: `${path}/${kind}/actions`, in: '/product' },
+  ];
+  if ('weeklyChanges' in condition) return ofActions('weeklyChanges', condition.weeklyChanges?.actions);
+  if ('totalChanges' in condition) return ofActions('totalChanges', condition.totalChanges?.actions);
+  return 'spend' in condition ? [{ products: condition.spend?.products, path: `${path}/spend/products` }] : [];
+}
+
+function productFaults({ products, path, in: at = '' }: NamedProducts, terms: Terms, fault: Report): void {
+  if (!terms.products || terms.products.includes(undefined)) return;
+  products?.forEach((product, index) => {
+    if (product !== undefined && !terms.products?.includes(product)) {
+      fault(`${path}/${index}${at}`, 'is not among the products of the terms');
+    }
+  });
 }
 
 function conditionsById(all: readonly Placed[], fault: Report): ReadonlyMap<string, Placed> {
@@ -106,10 +152,10 @@ function windowsOf({ condition, path }: Placed): readonly PlacedWindow[] {
 const spendWindow = (spend: Draft<SpendTerms> | undefined, path: string): readonly PlacedWindow[] =>
   spend?.window ? [{ window: spend.window, path: `${path}/window` }] : [];
 
-const awardWindows = ({ stages = [] }: Terms): readonly PlacedWindow[] =>
+const awardSpends = ({ stages = [] }: Terms) =>
   stages.flatMap((stage, index) => {
     const award: Draft<AwardTerms> | undefined = stage?.award;
-    return award && 'of' in award ? spendWindow(award.of, `/stages/${index}/award/of`) : [];
+    return award && 'of' in award && award.of ? [{ of: award.of, path: `/stages/${index}/award/of` }] : [];
   });
 
 const anchorsIn = ({ window: { from, until }, path }: PlacedWindow): readonly PlacedAnchor[] => [
@@ -147,8 +193,6 @@ function referenceFaults(
   const target = byId.get(anchor.met);
   if (!target) {
     if (areAllRead) fault(`${path}/met`, 'is not the id of a condition');
-  } else if (target.campaign !== null && target.campaign !== by?.campaign) {
-    fault(`${path}/met`, 'is the id of a condition in a "campaign": only conditions in the same one can refer to it');
   } else if (by && waitsFor(target, by, byId, new Set())) {
     fault(`${path}/met`, 'is the id of a condition that itself waits for this one');
   }

@@ -12,7 +12,7 @@ import {
 } from '../../http/fields.js';
 
 /** More than any terms need; it keeps everything that later walks the document within its stack. */
-const MAX_DEPTH = 32;
+const MAX_DEPTH = 64;
 
 /** The terms themselves are checked by the domain, which owns their language. */
 const TermsDocument = () =>
