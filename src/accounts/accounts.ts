@@ -15,6 +15,8 @@ interface AccountKey {
   readonly marketplace: string;
 }
 
+export type OfferAt = (promotionId: string, at: Instant, account: AccountKey) => Promise<Offer | null>;
+
 type RunCredit = Extract<AccountCommand, { type: 'ApplyRunCredit' }>;
 
 /** The accounts: takes their facts, applies the credits of runs, sweeps what has ended. */
@@ -35,7 +37,7 @@ export class Accounts implements FactHandler {
     store: EventStore,
     private readonly decider: Decider<AccountState, AccountCommand, AccountEvent>,
     /** The terms in force at an instant, and what they still give; null when there is no such promotion. */
-    private readonly offerAt: (promotionId: string, at: Instant, account: AccountKey) => Promise<Offer | null>,
+    private readonly offerAt: OfferAt,
     /** The rates as they are recorded when it is asked. */
     private readonly ratesNow: () => Promise<RateBook>,
     snapshots: Snapshots,

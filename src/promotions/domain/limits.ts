@@ -1,3 +1,5 @@
+import type { CreditApplied } from '../../accounts/domain/events.js';
+import { minorOf } from '../../kernel/money.js';
 import type { Rules } from './rules.js';
 
 /** A credit of the promotion that was given, by a run or by hand; that it ended or was revoked does not matter. */
@@ -10,6 +12,19 @@ export interface GivenCredit {
   /** In minor units of the currency of the terms. */
   readonly granted: bigint;
 }
+
+export const givenBy = (credit: CreditApplied['data']): GivenCredit => ({
+  advertiserId: credit.advertiserId,
+  marketplace: credit.marketplace,
+  product: credit.product,
+  stage: credit.stage ?? null,
+  granted: minorOf(credit.granted),
+});
+
+/** Whether what an account may be given depends on what was given in others. */
+export const countsAllAccounts = ({ oncePer, caps }: Rules): boolean =>
+  oncePer !== 'marketplace' ||
+  [caps.perRegion, caps.perAdvertiser, caps.budget, caps.redemptions].some((cap) => cap !== null);
 
 export type Limit = 'already-granted' | 'cap-exceeded' | 'budget-exhausted' | 'redemptions-exhausted';
 

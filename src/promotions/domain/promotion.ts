@@ -1,6 +1,6 @@
 import { never, type Decider } from '../../kernel/decider.js';
 import type { Instant } from '../../kernel/instant.js';
-import { refuse, type Refusal } from '../../kernel/refusal.js';
+import { isRefusal, refuse, type Refusal } from '../../kernel/refusal.js';
 import { calendarOf } from './calendar.js';
 import type { DisbursementRunCompleted, PlannedRun, PromotionEvent, PromotionTerminated } from './events.js';
 import { revisionAt, runsOf, type Revision } from './revisions.js';
@@ -139,17 +139,24 @@ function revise(
   return [{ type: 'PromotionRevised', data: { ...data, calendar: calendarOf(data.terms) } }];
 }
 
-/** The run that may be performed now: it exists, is due, and every earlier one is completed. */
-function openRun({ revisions, runs }: PromotionState, date: string, now: Instant) {
-  const planned = runsOf(revisions);
-  const run = planned.find((candidate) => candidate.date === date);
+/** The run of a date, if it is due. */
+export function dueRun({ revisions }: PromotionState, date: string, now: Instant): PlannedRun | Refusal {
+  const run = runsOf(revisions).find((candidate) => candidate.date === date);
   if (!run) return refuse('unknown-run', `${date} is no date of a run`);
-  if (run.runAt > now) return refuse('run-not-due', `the run of ${date} is due at ${run.runAt}`);
-  const open = planned.find((earlier) => earlier.runAt < run.runAt && !runs.get(earlier.date)?.result);
+  return run.runAt > now ? refuse('run-not-due', `the run of ${date} is due at ${run.runAt}`) : run;
+}
+
+/** The run that may be performed now: it exists, is due, and every earlier one is completed. */
+function openRun(state: PromotionState, date: string, now: Instant) {
+  const run = dueRun(state, date, now);
+  if (isRefusal(run)) return run;
+  const open = runsOf(state.revisions).find(({ runAt, date: each }) => runAt < run.runAt && isOpen(state, each));
   return open
     ? refuse('run-out-of-order', `the run of ${open.date} comes first`)
-    : { ...run, revision: revisionAt(revisions, run.runAt).revision };
+    : { ...run, revision: revisionAt(state.revisions, run.runAt).revision };
 }
+
+const isOpen = ({ runs }: PromotionState, date: string): boolean => !runs.get(date)?.result;
 
 function begun({ revisions, terminatedAt }: PromotionState, { date, runAt }: PlannedRun): PerformedRun {
   const revision = revisionAt(revisions, runAt);
@@ -157,11 +164,17 @@ function begun({ revisions, terminatedAt }: PromotionState, { date, runAt }: Pla
   return { date, runAt, ...(stages ? { stages } : {}), revision, terminatedAt, result: null };
 }
 
-/** The dates of runs that are to be performed before a run of `date`, when each of them is to be, and the run itself. */
-export function runsUpTo({ revisions, runs }: PromotionState, date: string): readonly PlannedRun[] {
-  const planned = runsOf(revisions);
-  const last = planned.findIndex((run) => run.date === date);
-  return planned.filter((run, index) => index < last && !runs.get(run.date)?.result).concat(planned[last] ?? []);
+/**
+ * The runs to perform for the run of a date: itself, and where runs are on days, those before it that are still open. Where
+ * they are in months, each is asked for by itself.
+ */
+export function runsUpTo(state: PromotionState, date: string): readonly PlannedRun[] {
+  const planned = runsOf(state.revisions);
+  const last = planned.find((run) => run.date === date);
+  if (!last) return [];
+  const { stages } = rulesOf(revisionAt(state.revisions, last.runAt).terms);
+  if (stages.every(({ disbursement }) => disbursement.schedule === 'first-tuesday')) return [last];
+  return planned.filter((run) => run.runAt < last.runAt && isOpen(state, run.date)).concat(last);
 }
 
 /**
