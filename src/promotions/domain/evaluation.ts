@@ -74,10 +74,16 @@ export class Evaluation {
       activity: [],
       changes: [],
     }));
-    return [...made, ...toMake].map((campaign) => ({
-      campaignId: campaign.campaignId,
-      branches: this.branchesOf(campaign),
-    }));
+    const candidates = (branchesOf: (campaign: CampaignFacts) => readonly Branch[]) =>
+      [...made, ...toMake].map((campaign) => ({
+        campaignId: campaign.campaignId,
+        branches: branchesOf(campaign),
+      }));
+    // The window of a launch may begin when campaigns have met something: that is asked of what they are now.
+    this.candidates = candidates((campaign) => [this.branch(campaign, this.scope.asOf)]);
+    const all = candidates((campaign) => this.branchesOf(campaign));
+    this.verdicts.clear();
+    return all;
   }
 
   /** One that is not launched could be at once, or when the window of a launch begins. */
@@ -90,7 +96,7 @@ export class Evaluation {
       return (window.waitsFor === null ? window.span : window.hoped)?.from ?? asOf;
     });
     const later = [...new Set(begins)].filter((begin) => begin > asOf);
-    return [now, ...later.map((begin) => this.branch(campaign, begin))];
+    return [asOf, ...later].map((begin) => this.branch(campaign, begin));
   }
 
   private branch(campaign: CampaignFacts, hopedActiveFrom: Instant): Branch {
