@@ -7,10 +7,11 @@ import type { CampaignEvent } from '../campaigns/domain/events.js';
 import type { EventStore, Position, Recorded } from '../event-store/event-store.js';
 import type { FxEvent } from '../fx/domain/events.js';
 import { never } from '../kernel/decider.js';
-import { formatMinor } from '../kernel/money.js';
+import { formatMinor, minorOf } from '../kernel/money.js';
 import type { Instant } from '../kernel/instant.js';
 import { byCodeUnit } from '../kernel/identifiers.js';
 import type { EnrollmentEvent, PromotionEvent } from '../promotions/domain/events.js';
+import type { SpendFact } from '../promotions/domain/facts.js';
 import type { Moment } from '../read-models/moment.js';
 
 /** The ledger at a moment, folded from the log by the projections and by nothing else. Keys are stream names. */
@@ -21,12 +22,22 @@ export interface Replayed {
   readonly rates: ReadonlyMap<string, CurrencyConversions>;
   /** In effective order. */
   readonly enrollments: ReadonlyMap<string, readonly EnrollmentEvent[]>;
+  /** Of each account, what was spent and is not reversed, in effective order. */
+  readonly spend: ReadonlyMap<string, readonly Spent[]>;
+  /** Of each account, the stages that its credits are for, by creditId. */
+  readonly stages: ReadonlyMap<string, ReadonlyMap<string, string>>;
   readonly events: number;
 }
 
 export interface ReplayedAccount extends CreditBalances {
   readonly advertiserId: string;
   readonly marketplace: string;
+  readonly openedAt: Instant | null;
+}
+
+export interface Spent extends SpendFact {
+  /** The fact's own id. */
+  readonly id: string;
 }
 
 /** Folds the events recorded up to `known` and effective up to `asOf`, one after the other, in the order of the log. */
@@ -46,6 +57,8 @@ class Fold implements Replayed {
   readonly promotions = new Map<string, Disbursements>();
   readonly rates = new Map<string, CurrencyConversions>();
   readonly enrollments = new Map<string, EnrollmentEvent[]>();
+  readonly spend = new Map<string, Spent[]>();
+  readonly stages = new Map<string, Map<string, string>>();
   events = 0;
 
   constructor(private readonly asOf: Instant) {}
@@ -66,7 +79,30 @@ class Fold implements Replayed {
     const before = this.accounts.get(stream) ?? creditBalances.initial();
     // An account is known from its opening on, whenever that takes effect.
     if (event.type !== 'AccountOpened' && effectiveAt(event) > this.asOf) return;
-    this.accounts.set(stream, { ...creditBalances.evolve(before, event), advertiserId, marketplace });
+    const openedAt =
+      event.type === 'AccountOpened' ? event.data.occurredAt : (this.accounts.get(stream)?.openedAt ?? null);
+    this.accounts.set(stream, { ...creditBalances.evolve(before, event), advertiserId, marketplace, openedAt });
+    this.takeSpend(stream, event);
+  }
+
+  private takeSpend(stream: string, event: AccountEvent): void {
+    const spend = this.spend.get(stream) ?? [];
+    if (event.type === 'ClickSpent' || event.type === 'ImpressionsSpent') {
+      spend.push(spentOf(event));
+      this.spend.set(
+        stream,
+        spend.sort((a, b) => byCodeUnit(a.at, b.at)),
+      );
+    } else if (event.type === 'ClickReversed') {
+      const { clickId } = event.data;
+      this.spend.set(
+        stream,
+        spend.filter(({ id, kind }) => id !== clickId || kind !== 'clicks'),
+      );
+    } else if (event.type === 'CreditApplied' && event.data.stage !== undefined) {
+      const stages = this.stages.get(stream) ?? new Map<string, string>();
+      this.stages.set(stream, stages.set(event.data.creditId, event.data.stage));
+    }
   }
 
   private takeCampaign(stream: string, event: CampaignEvent): void {
@@ -93,6 +129,14 @@ class Fold implements Replayed {
       facts.sort((a, b) => byCodeUnit(a.data.occurredAt, b.data.occurredAt)),
     );
   }
+}
+
+function spentOf(event: Extract<AccountEvent, { type: 'ClickSpent' | 'ImpressionsSpent' }>): Spent {
+  const { occurredAt: at, product, billable } = event.data;
+  const own = minorOf(billable);
+  return event.type === 'ClickSpent'
+    ? { id: event.data.clickId, at, product, kind: 'clicks', own }
+    : { id: event.data.impressionsId, at, product, kind: 'impressions', own };
 }
 
 function effectiveAt(event: AccountEvent): Instant {

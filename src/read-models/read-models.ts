@@ -2,9 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreUnavailableError, type EventStore, type Position } from '../event-store/event-store.js';
 import { daysMs } from '../kernel/calendar.js';
 import type { Instant } from '../kernel/instant.js';
-import type { CampaignFacts, SubjectFacts } from '../promotions/domain/facts.js';
+import type { SubjectFacts } from '../promotions/domain/facts.js';
 import { rulesOf, type Rules } from '../promotions/domain/rules.js';
-import type { AdvertiserFacts } from '../promotions/domain/qualification.js';
 import { AccountQueries, type AccountKey } from './accounts-queries.js';
 import { AccountsModel } from './accounts-model.js';
 import { AccountsReader } from './accounts-reader.js';
@@ -123,27 +122,6 @@ export class ReadModels {
     );
   }
 
-  /** What a promotion's rules ask of an advertiser in a marketplace; undefined when the promotion is not known. */
-  advertiserFacts(
-    promotionId: string,
-    advertiserId: string,
-    marketplace: string,
-    moment: Moment,
-  ): AdvertiserFacts | undefined {
-    const { terms, calendar, terminated } = this.promotions.stateOf(promotionId, moment.known) ?? {};
-    if (!terms || !calendar) return undefined;
-    const { dormantFrom, start } = calendar;
-    return {
-      terms,
-      calendar,
-      advertiserId,
-      marketplace,
-      terminatedAt: terminated && terminated.at <= moment.asOf ? (terminated.at as Instant) : null,
-      invitation: this.promotions.invitation(promotionId, advertiserId, moment),
-      priorApiUse: dormantFrom !== null && this.campaigns.usedApiBetween(advertiserId, dormantFrom, start, moment),
-    };
-  }
-
   /**
    * What conditions look at; undefined when the promotion is not known. With a `calendar` of its own, of terms that are
    * previewed or were in force before, the promotion need not be known.
@@ -166,11 +144,6 @@ export class ReadModels {
   /** Up to when what counts for an advertiser only grows: see `Subjects.nextReversal`. */
   nextReversal(advertiserId: string, moment: Moment): Instant | null {
     return this.subjects.nextReversal(advertiserId, moment);
-  }
-
-  /** The facts of the advertiser's campaigns of a product that the promotion looks at. */
-  campaignFacts(facts: AdvertiserFacts, product: string, moment: Moment): readonly CampaignFacts[] {
-    return this.campaigns.factsOf({ ...facts, product }, facts.calendar.start, moment);
   }
 
   private async follow(): Promise<void> {

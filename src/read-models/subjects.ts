@@ -1,6 +1,7 @@
 import type { StatementSync } from 'node:sqlite';
 import type { Position } from '../event-store/event-store.js';
 import { epochMs, instantOf, type Instant } from '../kernel/instant.js';
+import { once } from '../kernel/once.js';
 import { isRefusal } from '../kernel/refusal.js';
 import type { PromotionCalendar } from '../promotions/domain/events.js';
 import type { SpendFact, SubjectFacts } from '../promotions/domain/facts.js';
@@ -150,9 +151,3 @@ const keysOf = (rows: readonly Record<string, unknown>[]): readonly AccountKey[]
     advertiserId: String(advertiserId),
     marketplace: String(marketplace),
   }));
-
-/** What `read` gives, read the first time that it is asked for. */
-function once<T>(read: () => T): () => T {
-  let value: { readonly of: T } | undefined;
-  return () => (value ??= { of: read() }).of;
-}

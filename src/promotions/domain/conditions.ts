@@ -1,5 +1,6 @@
 import type { Instant } from '../../kernel/instant.js';
 import type { Money } from '../../kernel/money.js';
+import { once } from '../../kernel/once.js';
 import { Evaluation } from './evaluation.js';
 import type { PromotionCalendar } from './events.js';
 import type { ConvertAt, SubjectFacts } from './facts.js';
@@ -88,12 +89,22 @@ function campaignIn(verdict: Verdict): string | null {
   return null;
 }
 
+/** What is long is looked at only if a condition asks for it. */
 function effectiveBy(facts: SubjectFacts, asOf: Instant): SubjectFacts {
   const { enrollment } = facts;
   const by = <T extends { readonly at: Instant }>(all: readonly T[]) => all.filter(({ at }) => at <= asOf);
-  const known = <T extends Instant | null>(at: T) => (at !== null && at <= asOf ? at : null);
+  const known = (at: Instant | null) => (at !== null && at <= asOf ? at : null);
+  const campaigns = once(() =>
+    facts.campaigns.map((campaign) => ({
+      ...campaign,
+      activity: by(campaign.activity),
+      changes: by(campaign.changes),
+    })),
+  );
+  const spend = once(() => by(facts.spend));
   return {
-    ...facts,
+    advertiserId: facts.advertiserId,
+    marketplace: facts.marketplace,
     enrollment: {
       invitation: enrollment.invitation && enrollment.invitation.at <= asOf ? enrollment.invitation : null,
       withdrawnAt: known(enrollment.withdrawnAt),
@@ -101,19 +112,28 @@ function effectiveBy(facts: SubjectFacts, asOf: Instant): SubjectFacts {
       redeemed: by(enrollment.redeemed),
       attested: by(enrollment.attested),
     },
-    campaigns: facts.campaigns.map((campaign) => ({
-      ...campaign,
-      activity: by(campaign.activity),
-      changes: by(campaign.changes),
-    })),
-    spend: by(facts.spend),
+    currency: facts.currency,
+    priorApiUse: facts.priorApiUse,
+    get campaigns() {
+      return campaigns();
+    },
+    get spend() {
+      return spend();
+    },
+    get first() {
+      return facts.first;
+    },
   };
 }
 
 /** Where the promotion is not offered nothing counts. */
-const withoutFacts = (facts: SubjectFacts): SubjectFacts => ({
-  ...facts,
+const withoutFacts = ({ advertiserId, marketplace, currency, priorApiUse }: SubjectFacts): SubjectFacts => ({
+  advertiserId,
+  marketplace,
   enrollment: { invitation: null, withdrawnAt: null, activatedAt: null, redeemed: [], attested: [] },
   campaigns: [],
   spend: [],
+  currency,
+  first: { campaign: null, spend: null, account: null },
+  priorApiUse,
 });

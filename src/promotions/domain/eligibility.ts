@@ -10,8 +10,8 @@ export interface Eligibility {
   readonly calendar: PromotionCalendar;
   readonly terminatedAt: Instant | null;
   readonly facts: SubjectFacts;
-  /** The advertiser was given a credit of a promotion that the rules exclude. */
-  readonly hasExcludedCredit: boolean;
+  /** When the advertiser was first applied a credit of a promotion that the rules exclude. */
+  readonly excludedSince: Instant | null;
   readonly asOf: Instant;
 }
 
@@ -20,14 +20,14 @@ export type IneligibleReason =
 
 /** Why the advertiser will never be given this: all reasons, in the order in which they are told. */
 export function ineligibility(asked: Eligibility, qualifiedAt: Instant | null): readonly IneligibleReason[] {
-  const { rules, facts, terminatedAt, hasExcludedCredit } = asked;
+  const { rules, facts, terminatedAt, excludedSince, asOf } = asked;
   const { invitation, withdrawnAt } = facts.enrollment;
   const isInviting = rules.eligibility.invitation === 'required';
   const comesAfter = (at: Instant | null) => at !== null && (qualifiedAt === null || qualifiedAt > at);
   const found: readonly (readonly [IneligibleReason, boolean])[] = [
     ['prior-api-use', facts.priorApiUse],
     ['not-new', isNotNew(asked)],
-    ['not-combinable', hasExcludedCredit],
+    ['not-combinable', excludedSince !== null && excludedSince <= asOf],
     ['not-invited', isInviting && !invitation],
     ['invitation-withdrawn', isInviting && invitation !== null && comesAfter(withdrawnAt)],
     ['promotion-terminated', comesAfter(terminatedAt)],

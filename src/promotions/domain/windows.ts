@@ -73,7 +73,10 @@ function latestEnd(lastBegin: Instant | null, terms: WindowTerms, scope: Scope):
   return terms.for === undefined ? fixed : earliest([fixed, plusDays(lastBegin, terms.for) ?? null]);
 }
 
-export function anchorOf(anchor: AnchorTerms, scope: Scope): Happening {
+/** What an anchor is found by. */
+type Found = Pick<Scope, 'rules' | 'calendar' | 'facts' | 'asOf' | 'met'>;
+
+export function anchorOf(anchor: AnchorTerms, scope: Found): Happening {
   if (typeof anchor === 'string') return happened(localToInstant(anchor, scope.rules.timeZone));
   if ('met' in anchor) return scope.met(anchor.met);
   const { calendar, facts, asOf } = scope;
