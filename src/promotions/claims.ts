@@ -78,12 +78,12 @@ export class Claims {
     this.candidates ??= this.allCandidates(known);
     const claims: Claim[] = [];
     for (const candidate of this.candidates) {
+      const excludedSince = this.excluded.get(candidate.advertiserId) ?? null;
       for (const { facts, ...claim } of await this.earnedBy(candidate, runAt, known, convertAt)) {
         if (claim.qualifiedAt > runAt) continue;
-        const excludedSince = this.excluded.get(claim.advertiserId) ?? null;
-        const { product } = claim;
-        const applicant = { rules, calendar, product, facts, terminatedAt, excludedSince, convertAt, asOf: runAt };
-        if (ineligibility(applicant, claim.qualifiedAt).length === 0) claims.push(claim);
+        const seen = rules.eligibility.newTo ? { ...facts, first: firstBy(facts.first, runAt) } : facts;
+        const asked = { rules, calendar, facts: seen, terminatedAt, excludedSince, asOf: runAt };
+        if (ineligibility(asked, claim.qualifiedAt).length === 0) claims.push(claim);
       }
     }
     return claims;
@@ -148,3 +148,9 @@ export class Claims {
     return (amount, currency, at) => convert(book, amount, currency, at, this.offered.rules.fxMaxAge);
   }
 }
+
+/** What is later than the run is not there yet. */
+const firstBy = ({ campaign, spend, account }: SubjectFacts['first'], asOf: Instant): SubjectFacts['first'] => {
+  const by = (at: Instant | null) => (at !== null && at <= asOf ? at : null);
+  return { campaign: by(campaign), spend: by(spend), account: by(account) };
+};

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { AccountCommand } from '../../src/accounts/domain/decide.js';
 import type { CreditApplied } from '../../src/accounts/domain/events.js';
 import { refuse } from '../../src/kernel/refusal.js';
+import { rulesOf } from '../../src/promotions/domain/rules.js';
 import {
   applied,
   APPLIED_AT,
@@ -12,6 +13,7 @@ import {
   givenOpened,
   grant,
   noRate,
+  offerOf,
   opened,
   RATE,
   revoked,
@@ -36,6 +38,7 @@ describe('a manual grant', () => {
           expiresAt: EXPIRES_AT,
           sweepableAt: SWEEPABLE_AT,
           appliesTo: ['SP', 'SB', 'SD'],
+          revision: 1,
           origin: 'manual',
         },
       });
@@ -59,7 +62,7 @@ describe('a manual grant', () => {
 
   it('of an unknown promotion is refused', () => {
     givenOpened()
-      .when(grant({}, { terms: null }))
+      .when(grant({}, { offer: null }))
       .thenRefused('unknown-promotion');
   });
 
@@ -68,7 +71,7 @@ describe('a manual grant', () => {
       .when(grant({ product: 'DSP' }))
       .thenRefused('invalid-command');
     givenOpened()
-      .when(grant({}, { terms: { ...ROW_A, marketplaces: ['US'] } }))
+      .when(grant({}, { offer: offerOf({ ...ROW_A, marketplaces: ['US'] }) }))
       .thenRefused('invalid-command');
   });
 
@@ -135,8 +138,16 @@ describe('the caps', () => {
 
 describe('a credit by a run', () => {
   const run = (data: Partial<CreditApplied['data']> = {}): Extract<AccountCommand, { type: 'ApplyRunCredit' }> => {
-    const { expiresAt: _e, sweepableAt: _s, appliesTo: _a, origin: _o, ...said } = applied('sp', '204.83', data).data;
-    return { type: 'ApplyRunCredit', data: said, terms: ROW_A };
+    const {
+      expiresAt: _e,
+      sweepableAt: _s,
+      appliesTo: _a,
+      revision: _r,
+      origin: _o,
+      ...said
+    } = applied('sp', '204.83', data).data;
+    const offer = offerOf(ROW_A);
+    return { type: 'ApplyRunCredit', data: said, offer, stage: offer.rules.stages[0]! };
   };
 
   it('is dated by the terms', () => {
@@ -148,7 +159,7 @@ describe('a credit by a run', () => {
     };
     const ends = at('2022-11-04T07:00Z');
     givenOpened()
-      .when({ ...run(), terms })
+      .when({ ...run(), offer: offerOf(terms), stage: rulesOf(terms).stages[0]! })
       .then(applied('sp', '204.83', { expiresAt: ends, sweepableAt: ends, appliesTo: ['SP'] }));
   });
 

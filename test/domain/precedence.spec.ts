@@ -35,13 +35,13 @@ const ROWS: readonly (readonly [string, readonly AccountEvent[], AccountCommand,
   [
     'of a grant with every fault: no account',
     [],
-    grant({ product: 'DSP', granted: eur('700.00'), appliedAt: BEFORE_OPENING }, { terms: null, convert: noRate }),
+    grant({ product: 'DSP', granted: eur('700.00'), appliedAt: BEFORE_OPENING }, { offer: null, convert: noRate }),
     'unknown-account',
   ],
   [
     'no promotion',
     [opened(), SP, SB],
-    grant({ product: 'DSP', granted: eur('700.00'), appliedAt: BEFORE_OPENING }, { terms: null, convert: noRate }),
+    grant({ product: 'DSP', granted: eur('700.00'), appliedAt: BEFORE_OPENING }, { offer: null, convert: noRate }),
     'unknown-promotion',
   ],
   [

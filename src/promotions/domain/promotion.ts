@@ -96,8 +96,7 @@ export const promotionDecider: Decider<PromotionState, PromotionCommand, Promoti
       case 'DisbursementRunStarted':
         return { ...state, runs: new Map(state.runs).set(event.data.date, begun(state, event.data)) };
       case 'DisbursementRunCompleted': {
-        const run = state.runs.get(event.data.date);
-        if (!run) throw new Error(`the run of ${event.data.date} was completed and never begun`);
+        const run = state.runs.get(event.data.date) ?? begun(state, event.data);
         return { ...state, runs: new Map(state.runs).set(event.data.date, { ...run, result: event.data }) };
       }
       default:
