@@ -553,7 +553,7 @@ export const badCommands: readonly BadCommand[] = [
 
 /** Terms with faults of many kinds: the document as published, changed. */
 export const badTerms: readonly { readonly name: string; readonly change: Data; readonly at: readonly string[] }[] = [
-  { name: 'another version', change: { version: 2 }, at: ['/version'] },
+  { name: 'a version to come', change: { version: 3 }, at: ['/version'] },
   { name: 'an unknown part', change: { lottery: true }, at: ['/lottery'] },
   { name: 'no such zone', change: { timeZone: 'America/Los_Santos' }, at: ['/timeZone'] },
   {
