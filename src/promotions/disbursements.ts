@@ -6,8 +6,8 @@ import type { Instant } from '../kernel/instant.js';
 import { isRefusal, refuse, type Refusal } from '../kernel/refusal.js';
 import type { ReadModels } from '../read-models/read-models.js';
 import { Claims } from './claims.js';
-import type { Claimed, Deferral, DisbursementRunCompleted, LeftOut } from './domain/events.js';
-import { dueRun, runsUpTo, type PerformedRun } from './domain/promotion.js';
+import type { Claimed, Deferral, DisbursementRunCompleted, LeftOut, PlannedRun } from './domain/events.js';
+import { dueRun, openRuns, runsUpTo, type PerformedRun } from './domain/promotion.js';
 import { rulesOf } from './domain/rules.js';
 import { decideRun, type Claim, type RunDecision } from './domain/run.js';
 import { offerOf } from './offers.js';
@@ -57,28 +57,43 @@ export class Disbursements {
    * months, those before it that are still open are performed first. One promotion's runs are performed one at a time.
    */
   perform(promotionId: string, date: string): Promise<RunAnswer | Refusal> {
+    return this.inTurn(promotionId, async () => {
+      const state = await this.promotions.stateOf(promotionId);
+      if (state.revisions.length === 0) return refuse('unknown-promotion', `no promotion ${promotionId} is published`);
+      const before = state.runs.get(date)?.result;
+      const due = before ?? dueRun(state, date, this.clock());
+      if (isRefusal(due)) return due;
+      const done = before ?? (await this.performAll(promotionId, runsUpTo(state, date)));
+      return isRefusal(done) ? done : this.answer(promotionId, done);
+    });
+  }
+
+  /** Performs every run of the promotion that is due and open, in their order. */
+  performDue(promotionId: string): Promise<Result | Refusal | null> {
+    return this.inTurn(promotionId, async () => {
+      const open = openRuns(await this.promotions.stateOf(promotionId), this.clock());
+      return open.length === 0 ? null : this.performAll(promotionId, open);
+    });
+  }
+
+  private inTurn<T>(promotionId: string, perform: () => Promise<T>): Promise<T> {
     const before = this.underWay.get(promotionId) ?? Promise.resolve();
-    const running = before.catch(() => undefined).then(() => this.run(promotionId, date));
+    const running = before.then(perform, perform);
     this.underWay.set(promotionId, running);
     const forget = () => this.underWay.get(promotionId) === running && this.underWay.delete(promotionId);
     running.then(forget, forget);
     return running;
   }
 
-  private async run(promotionId: string, date: string): Promise<RunAnswer | Refusal> {
-    const state = await this.promotions.stateOf(promotionId);
-    if (state.revisions.length === 0) return refuse('unknown-promotion', `no promotion ${promotionId} is published`);
-    const before = state.runs.get(date)?.result;
-    if (before) return this.answer(promotionId, before);
-    const due = dueRun(state, date, this.clock());
-    if (isRefusal(due)) return due;
-    const batch: Batch = { promotionId, horizon: due.runAt, claims: null };
-    for (const earlier of runsUpTo(state, date)) {
-      const result = await this.performOne(batch, earlier.date);
+  /** What the last of them did, or the first refusal. */
+  private async performAll(promotionId: string, runs: readonly PlannedRun[]): Promise<Result | Refusal> {
+    const batch: Batch = { promotionId, horizon: runs.at(-1)!.runAt, claims: null };
+    let result = await this.performOne(batch, runs[0]!.date);
+    for (const { date } of runs.slice(1)) {
       if (isRefusal(result)) return result;
-      if (earlier.date === date) return this.answer(promotionId, result);
+      result = await this.performOne(batch, date);
     }
-    throw new Error(`run ${date} is due and was not performed`);
+    return result;
   }
 
   private async performOne(batch: Batch, date: string): Promise<Result | Refusal> {

@@ -3,7 +3,7 @@ import type { EventStore, Position, Recorded } from '../event-store/event-store.
 import type { Instant } from '../kernel/instant.js';
 import type { Money } from '../kernel/money.js';
 import { isRefusal, refuse, type Refusal } from '../kernel/refusal.js';
-import type { Deferral } from '../promotions/domain/events.js';
+import type { Deferral, LeftOut } from '../promotions/domain/events.js';
 import {
   marketplacesAsOne,
   qualificationsOf,
@@ -33,6 +33,8 @@ export interface RunListed {
   readonly deferred: number;
   readonly credits: readonly string[];
   readonly deferrals: readonly Deferral[];
+  /** Who is left out for good, told by the first run that found it. */
+  readonly leftOut: readonly LeftOut[];
 }
 
 /** Every question, answered from the read models alone: an answer's own fields, or why there is none. */
@@ -160,21 +162,26 @@ export class Queries {
     const { revision, terms, calendar, terminated } = promotion;
     const ended = terminated && terminated.at <= asOf ? terminated : null;
     const phase = asOf < calendar.start ? 'scheduled' : asOf < calendar.end ? 'running' : 'ended';
-    return { promotionId, revision, state: ended ? 'terminated' : phase, terminated: ended, terms, calendar };
+    const state = ended ? 'terminated' : phase;
+    const revisions = promotion.revisions.map(({ revision: number, effectiveAt }) => ({
+      revision: number,
+      effectiveAt,
+    }));
+    return { promotionId, revision, revisions, state, terminated: ended, terms, calendar };
   }
 
   disbursements(moment: Moment, promotionId: string): { readonly items: readonly RunListed[] } | Refusal {
     const promotion = this.readModels.promotions.stateOf(promotionId, moment.known);
     if (!promotion?.calendar) return unknownPromotion(promotionId);
     const completed = new Map(this.completedRuns(moment, promotionId).map((run) => [run.date, run]));
-    const items = promotion.calendar.runs.map(({ date, runAt }): RunListed => {
+    const items = runsOf(promotion.revisions).map(({ date, runAt }): RunListed => {
       const run = completed.get(date);
       if (!run) {
         const state = runAt <= moment.asOf ? 'due' : 'planned';
-        return { date, runAt, state, applied: 0, deferred: 0, credits: [], deferrals: [] };
+        return { date, runAt, state, applied: 0, deferred: 0, credits: [], deferrals: [], leftOut: [] };
       }
-      const { applied, deferred, credits, deferrals } = run;
-      return { date, runAt: run.runAt, state: 'completed', applied, deferred, credits, deferrals };
+      const { applied, deferred, credits, deferrals, leftOut = [] } = run;
+      return { date, runAt: run.runAt, state: 'completed', applied, deferred, credits, deferrals, leftOut };
     });
     return { items };
   }

@@ -163,17 +163,20 @@ function begun({ revisions, terminatedAt }: PromotionState, { date, runAt }: Pla
   return { date, runAt, ...(stages ? { stages } : {}), revision, terminatedAt, result: null };
 }
 
+/** The runs that are due and not completed, in their order. */
+export const openRuns = (state: PromotionState, now: Instant): readonly PlannedRun[] =>
+  runsOf(state.revisions).filter(({ date, runAt }) => runAt <= now && isOpen(state, date));
+
 /**
  * The runs to perform for the run of a date: itself, and where runs are on days, those before it that are still open. Where
  * they are in months, each is asked for by itself.
  */
 export function runsUpTo(state: PromotionState, date: string): readonly PlannedRun[] {
-  const planned = runsOf(state.revisions);
-  const last = planned.find((run) => run.date === date);
+  const last = runsOf(state.revisions).find((run) => run.date === date);
   if (!last) return [];
   const { stages } = rulesOf(revisionAt(state.revisions, last.runAt).terms);
   if (stages.every(({ disbursement }) => disbursement.schedule === 'first-tuesday')) return [last];
-  return planned.filter((run) => run.runAt < last.runAt && isOpen(state, run.date)).concat(last);
+  return [...openRuns(state, last.runAt).filter((run) => run.date !== date), last];
 }
 
 /**

@@ -4,6 +4,7 @@ const MOMENT = { asOf: '2022-10-10T00:00:00.000Z', knownAt: null, position: '42'
 const PROMOTION = {
   promotionId: 'amazon-ads-api-click-credit-2022',
   revision: 1,
+  revisions: [{ revision: 1, effectiveAt: null }],
   state: 'running',
   terms: { version: 1, name: 'Amazon Ads API click credit promotion 2022', timeZone: 'America/Los_Angeles' },
   calendar: {
@@ -22,6 +23,7 @@ const RUN = {
   deferred: 1,
   credits: ['amazon-ads-api-click-credit-2022:advertiser-1:DE:SP'],
   deferrals: [{ advertiserId: 'advertiser-2', marketplace: 'JP', product: 'SB', reasons: ['payment-method-invalid'] }],
+  leftOut: [{ advertiserId: 'advertiser-3', marketplace: 'UK', product: 'SP', reasons: ['budget-exhausted'] }],
 };
 
 export const promotions = { items: [PROMOTION], next: null, ...MOMENT };
