@@ -22,6 +22,7 @@ import { STREAM_CATEGORIES } from './kernel/identifiers.js';
 import type { Decider } from './kernel/decider.js';
 import { Disbursements } from './promotions/disbursements.js';
 import { offerAt } from './promotions/offers.js';
+import { Previews } from './promotions/preview.js';
 import { Promotions } from './promotions/promotions.js';
 import { ReadModelDatabase } from './read-models/database.js';
 import { Queries } from './read-models/queries.js';
@@ -80,6 +81,7 @@ export class AppModule implements OnApplicationShutdown {
           (store, promotions, accounts, models) =>
             new Disbursements(store, promotions, accounts, models, settings.clock),
         ),
+        provide(Previews, [ReadModels], (models) => new Previews(models)),
         provide(
           ExpiryRuns,
           [Accounts, ReadModels],

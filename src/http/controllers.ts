@@ -9,7 +9,7 @@ import { HealthController } from './health.controller.js';
 
 /**
  * Everything that answers over HTTP. The module that declares them provides CommandGateway, Queries, Disbursements,
- * ExpiryRuns, EventStore and Readiness.
+ * Previews, ExpiryRuns, EventStore and Readiness.
  */
 export const CONTROLLERS: Type[] = [
   CommandsController,

@@ -129,10 +129,8 @@ export class Disbursements {
     const decisions = decideRun(rules, run, {
       claims: await source.at(run, known),
       given: source.givenBefore(known),
-      accountOf: ({ advertiserId, marketplace }) => {
-        const account = this.readModels.accounts.accountAt(advertiserId, marketplace, { asOf: run.runAt, known });
-        return account?.open ? account : null;
-      },
+      accountOf: ({ advertiserId, marketplace }) =>
+        this.readModels.accounts.openAccount(advertiserId, marketplace, { asOf: run.runAt, known }),
       convert: (award, currency) => convert(book, award, currency, run.runAt, rules.fxMaxAge),
     });
     const credits: string[] = [];

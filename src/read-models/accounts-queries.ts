@@ -148,6 +148,12 @@ export class AccountQueries {
     };
   }
 
+  /** Null when it is not open at the moment, or not known. */
+  openAccount(advertiserId: string, marketplace: string, moment: Moment): AccountAt | null {
+    const account = this.accountAt(advertiserId, marketplace, moment);
+    return account?.open ? account : null;
+  }
+
   /** Every credit recorded by then, whenever it is applied, in the order of the balance. */
   creditsOf(advertiserId: string, marketplace: string, known: Position): CreditRow[] {
     const account = this.reader.account(advertiserId, marketplace, known);

@@ -13,13 +13,15 @@ export interface GivenCredit {
   readonly granted: bigint;
 }
 
-export const givenBy = (credit: CreditApplied['data']): GivenCredit => ({
-  advertiserId: credit.advertiserId,
-  marketplace: credit.marketplace,
-  product: credit.product,
-  stage: credit.stage ?? null,
-  granted: minorOf(credit.granted),
-});
+export const givenBy = ({
+  advertiserId,
+  marketplace,
+  product,
+  stage = null,
+  granted,
+}: Pick<CreditApplied['data'], 'advertiserId' | 'marketplace' | 'product' | 'granted'> & {
+  readonly stage?: string | null;
+}): GivenCredit => ({ advertiserId, marketplace, product, stage, granted: minorOf(granted) });
 
 /** Whether what an account may be given depends on what was given in others. */
 export const countsAllAccounts = ({ oncePer, caps }: Rules): boolean =>
@@ -56,9 +58,10 @@ export class Tally {
     if (this.isTaken(credit)) return 'already-granted';
     if (caps.budget !== null && this.total + credit.granted > caps.budget) return 'budget-exhausted';
     if (caps.redemptions !== null && this.credits >= caps.redemptions) return 'redemptions-exhausted';
-    const [marketplace, region, advertiser] = scopesOf(credit, this.rules);
+    const [product, marketplace, region, advertiser] = scopesOf(credit, this.rules);
     const isOver = (scope: string, cap: bigint | null) => cap !== null && this.sum(scope) + credit.granted > cap;
-    return isOver(marketplace, caps.perMarketplace(credit.marketplace)) ||
+    return isOver(product, caps.perProduct(credit.marketplace)) ||
+      isOver(marketplace, caps.perMarketplace(credit.marketplace)) ||
       isOver(region, caps.perRegion) ||
       isOver(advertiser, caps.perAdvertiser)
       ? 'cap-exceeded'
@@ -73,9 +76,10 @@ export class Tally {
   private readonly sum = (scope: string): bigint => this.sums.get(scope) ?? 0n;
 }
 
-/** What the caps sum over: the advertiser's marketplace, region, and all of it. */
-const scopesOf = ({ advertiserId, marketplace }: GivenCredit, rules: Rules) =>
+/** What the caps sum over: the advertiser's product in a marketplace, the marketplace, region, and all of it. */
+const scopesOf = ({ advertiserId, marketplace, product }: GivenCredit, rules: Rules) =>
   [
+    `product ${product} ${marketplace} ${advertiserId}`,
     `marketplace ${marketplace} ${advertiserId}`,
     `region ${rules.regionOf(marketplace)} ${advertiserId}`,
     `advertiser ${advertiserId}`,

@@ -92,3 +92,9 @@ export class ActionAttested extends OfEnrollment {
   @Identifier('Who answers for it.', 'academy') attestedBy!: string;
   @InstantField('When it was done.') occurredAt!: Instant;
 }
+
+/** What terms are tried on. */
+export class PreviewBody {
+  @TermsDocument() terms!: object;
+  @PromotionId({ optional: true }) compareWith?: string;
+}
