@@ -35,6 +35,7 @@ export interface Rules {
   readonly caps: {
     /** In minor units of the marketplace's currency; null: no cap. */
     readonly perMarketplace: (marketplace: string) => bigint | null;
+    readonly perProduct: (marketplace: string) => bigint | null;
     /** In minor units of `currency`, as all caps are that sum over marketplaces. */
     readonly perRegion: bigint | null;
     readonly perAdvertiser: bigint | null;
@@ -102,7 +103,14 @@ function rulesOfV1(terms: TermsV1): Rules {
         spendKinds: SPEND_KINDS,
       },
     ],
-    caps: { perMarketplace: () => cap, perRegion: null, perAdvertiser: null, budget: null, redemptions: null },
+    caps: {
+      perMarketplace: () => cap,
+      perProduct: () => null,
+      perRegion: null,
+      perAdvertiser: null,
+      budget: null,
+      redemptions: null,
+    },
     currency: award.amount.currency,
     currencyIn: () => award.amount.currency,
     fxMaxAge: terms.fx.maxAge,
@@ -122,6 +130,8 @@ function rulesOfV2(terms: TermsV2): Rules {
   const { caps = {}, regions = {} } = terms;
   const regionOf = new Map(Object.entries(regions).flatMap(([name, members]) => members.map((each) => [each, name])));
   const minorOrNull = (amount: Money | undefined) => (amount ? minorOf(amount) : null);
+  const minorIn = (amount: AmountTerms | undefined) => (marketplace: string) =>
+    amount ? minorOf(inMarketplace(amount, marketplace)) : null;
   const award = terms.stages[0]!.award;
   return {
     timeZone: terms.timeZone,
@@ -133,8 +143,8 @@ function rulesOfV2(terms: TermsV2): Rules {
     eligibility: { ...ELIGIBILITY, ...terms.eligibility },
     stages: terms.stages.map((stage) => stageOf(stage, terms)),
     caps: {
-      perMarketplace: (marketplace) =>
-        caps.perMarketplace ? minorOf(inMarketplace(caps.perMarketplace, marketplace)) : null,
+      perMarketplace: minorIn(caps.perMarketplace),
+      perProduct: minorIn(caps.perProduct),
       perRegion: minorOrNull(caps.perRegion),
       perAdvertiser: minorOrNull(caps.perAdvertiser),
       budget: minorOrNull(caps.budget),

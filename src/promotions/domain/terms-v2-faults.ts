@@ -113,10 +113,10 @@ interface Placed {
 function amountFaults(terms: Terms, fault: Report): void {
   const marketplaces = whole(terms.marketplaces);
   if (!marketplaces) return;
-  const { perMarketplace, perRegion, perAdvertiser, budget } = terms.caps ?? {};
+  const { perMarketplace, perProduct, perRegion, perAdvertiser, budget } = terms.caps ?? {};
   const read = (amount: Draft<AmountTerms> | undefined, path: string) => placed(amount, path, marketplaces, fault);
   const awards = stagesOf(terms).flatMap(({ item, path }) => awardAmounts(item.award, `${path}/award`, read));
-  const local = read(perMarketplace, '/caps/perMarketplace');
+  const local = [...read(perMarketplace, '/caps/perMarketplace'), ...read(perProduct, '/caps/perProduct')];
   const sums = Object.entries({ perRegion, perAdvertiser, budget }).flatMap(([name, cap]) =>
     read(cap, `/caps/${name}`),
   );

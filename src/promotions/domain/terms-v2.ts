@@ -186,6 +186,7 @@ const eligibility = object({
 
 const caps = object({
   perMarketplace: optional(amount, 'The most for one advertiser in one marketplace.', usd('900.00')),
+  perProduct: optional(amount, 'The most for one advertiser for one product in one marketplace.', usd('300.00')),
   perRegion: optional(money, 'The most for one advertiser in one region.', usd('900.00')),
   perAdvertiser: optional(money, 'The most for one advertiser.', usd('1000.00')),
   budget: optional(money, 'The most in the whole promotion; who qualified first is given first.', usd('100000.00')),

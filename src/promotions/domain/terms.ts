@@ -174,6 +174,8 @@ export type MomentTerms = { readonly from: AnchorTerms; readonly after?: string 
 export interface CapTerms {
   /** For one advertiser, over all products, stages and credits ever given, by hand too. */
   readonly perMarketplace?: AmountTerms;
+  /** For one product, or `ALL`, in one marketplace. */
+  readonly perProduct?: AmountTerms;
   readonly perRegion?: Money;
   readonly perAdvertiser?: Money;
   /** For the whole promotion: who qualified first is given first. */
