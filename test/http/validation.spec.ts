@@ -175,7 +175,7 @@ describe('fields refuse', () => {
     ['what is no method', 'ApiChangeRecorded', 'method', ['', 'post', 'PO ST', 'X'.repeat(33)]],
     ['what is no path', 'ApiChangeRecorded', 'path', ['', 'v2', `/${'x'.repeat(2048)}`, '/\ud800']],
     ['what is no revision', 'PromotionRevised', 'revision', [0, 1, 2.5, '2', null]],
-    ['what is no document', 'PromotionPublished', 'terms', ['{}', 5, null, [{}], nested(33)]],
+    ['what is no document', 'PromotionPublished', 'terms', ['{}', 5, null, [{}], nested(65)]],
     ['a rate of a currency to itself', 'FxRateRecorded', 'quote', ['EUR']],
     ["what a run's credits are called", 'CreditApplied', 'creditId', ['p:', 'p:a:DE:SP']],
   ])('%s: %s.%s', (_, type, field, values) => {

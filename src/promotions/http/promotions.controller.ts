@@ -7,8 +7,8 @@ import { DOTLESS_IDENTIFIER } from '../../kernel/identifiers.js';
 import { Queries } from '../../read-models/queries.js';
 import { Disbursements } from '../disbursements.js';
 import { Previews } from '../preview.js';
-import { PreviewBody } from './commands.js';
 import * as examples from './examples.js';
+import { PreviewBody } from './terms.js';
 
 @ApiTags('promotions')
 @Controller('v1/promotions')
