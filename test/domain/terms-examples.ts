@@ -29,7 +29,8 @@ export function changed(document: Json, ...changes: readonly Change[]): Json {
     const names = pointer.split('/').slice(1);
     const last = names.pop()!;
     const parent = names.reduce<Json>((node, name) => node[name] as Json, copy);
-    if (value === undefined) delete parent[last];
+    if (value === undefined && Array.isArray(parent)) parent.splice(Number(last), 1);
+    else if (value === undefined) delete parent[last];
     else parent[last] = copyOf(value);
   }
   return copy;
@@ -158,6 +159,7 @@ export const WHOLE: Json = {
   ],
   caps: {
     perMarketplace: { default: usd('400.00'), in: { FR: usd('450.00') } },
+    perProduct: usd('350.00'),
     perRegion: usd('600.00'),
     perAdvertiser: usd('1000.00'),
     budget: usd('100000.00'),

@@ -238,6 +238,11 @@ export const FAULTS_OF_SENSE: readonly Faulty[] = [
     ['/caps/perMarketplace/in/FR/amount', 'must not be less than an award'],
   ),
   row(
+    'a cap per product below an award',
+    [['/caps/perProduct', usd('199.99')]],
+    ['/caps/perProduct/amount', 'must not be less than an award'],
+  ),
+  row(
     'a budget below an award',
     [['/caps/budget', usd('199.99')]],
     ['/caps/budget/amount', 'must not be less than an award'],
