@@ -5,13 +5,20 @@ export type Json = Record<string, unknown>;
 /** `['/period/end', value]`; undefined takes the field away, and a list grows by the index after its last. */
 export type Change = readonly [pointer: string, value: unknown];
 
-const FOLDER = fileURLToPath(new URL('../../examples/promotions/', import.meta.url));
+const HOME = new URL('../../examples/', import.meta.url);
 
-/** The documents of examples/promotions by the names of their files. */
+/** The documents of examples/promotions and examples/cookbook by the names of their files. */
 export const EXAMPLES: ReadonlyMap<string, Json> = new Map(
-  readdirSync(FOLDER)
-    .sort()
-    .map((file) => [file.replace('.json', ''), JSON.parse(readFileSync(FOLDER + file, 'utf8')) as Json]),
+  ['promotions/', 'cookbook/'].flatMap((folder) => {
+    const home = fileURLToPath(new URL(folder, HOME));
+    const files = readdirSync(home).filter((file) => file.endsWith('.json'));
+    return files
+      .sort()
+      .map((file): [string, Json] => [
+        file.replace('.json', ''),
+        JSON.parse(readFileSync(home + file, 'utf8')) as Json,
+      ]);
+  }),
 );
 
 export function exampleOf(file: string): Json {
