@@ -23,6 +23,7 @@ interface Step {
   };
   readonly run?: { readonly promotion: string; readonly date: string };
   readonly expiryRun?: { readonly asOf: string };
+  readonly preview?: { readonly terms: string; readonly compareWith?: string; readonly asOf: string };
   readonly answers?: Readonly<Record<string, unknown>>;
   readonly expect?: {
     readonly get: string;
@@ -85,6 +86,12 @@ async function perform(
   if (step.expiryRun) {
     const answer = await client.post('/v1/expiry-runs', step.expiryRun);
     return { asked: 'POST /v1/expiry-runs', answer, expected: { status: 200, body: step.answers ?? {} } };
+  }
+  if (step.preview) {
+    const { terms, asOf, ...compared } = step.preview;
+    const path = `/v1/promotions/preview?asOf=${asOf}&minPosition=${last}`;
+    const answer = await client.post(path, { ...compared, terms: readJson(terms) });
+    return { asked: `POST ${path} with ${terms}`, answer, expected: { status: 200, body: step.answers ?? {} } };
   }
   if (!step.expect) throw new Error(`step ${step.n} asks for nothing`);
   const { get, knownAt, equals } = step.expect;
