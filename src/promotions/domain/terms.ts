@@ -146,7 +146,7 @@ export type AtomTerms = { readonly id?: string; readonly window?: WindowTerms } 
   | { readonly firstLaunch: { readonly of?: 'product' | 'any-product' } }
   /** Campaign: active at a moment; `pauses: "none"`: and at every moment from the window's start on. */
   | { readonly activeAt: { readonly moment: MomentTerms; readonly pauses?: 'allowed' | 'none' } }
-  /** Own spend of at least so much within the window. */
+  /** Own spend of at least so much within the window, which stands here or there, not in both places. */
   | { readonly spend: SpendTerms & { readonly amount: Money } }
   /** Somebody attested to an action of the advertiser; `by`: who may. */
   | { readonly attested: { readonly action: string; readonly by?: readonly string[] } }
@@ -209,6 +209,7 @@ export interface DailyRuns {
 }
 
 /** On the wall clock after being applied (`endOfDay`: at the end of that local day), or at a local date-time, exclusive. */
+/** `settlementGrace` is `P3D` by default. */
 export type ExpiryTerms = { readonly settlementGrace?: string } & (
   { readonly after: string; readonly endOfDay?: boolean } | { readonly on: string }
 );
