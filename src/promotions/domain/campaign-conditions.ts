@@ -108,10 +108,11 @@ function activeThen(when: Instant, unbrokenFrom: Instant | null, span: Span, sco
   const { asOf, campaign, hopedActiveFrom } = scope;
   const from = unbrokenFrom ?? when;
   const inactiveAt = from <= asOf ? firstInactive(campaign.activity, from, earlier(when, asOf)) : null;
-  if (when <= asOf && inactiveAt === null && reaches(span, when)) return metSince(when);
+  const isWithin = span.from <= when && reaches(span, when);
+  if (when <= asOf && inactiveAt === null && isWithin) return metSince(when);
   // What is not active at this very moment can still be activated at it.
   const isSpoilt = inactiveAt !== null && inactiveAt < asOf;
-  const possible = asOf <= when && !isSpoilt && hopedActiveFrom <= later(from, asOf) && reaches(span, when);
+  const possible = asOf <= when && !isSpoilt && hopedActiveFrom <= later(from, asOf) && isWithin;
   const since = unbrokenFrom === null ? '' : ` and at every moment from ${instantWords(unbrokenFrom)} on`;
   return {
     metAt: null,

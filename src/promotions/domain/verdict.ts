@@ -13,7 +13,7 @@ export interface Verdict {
   readonly missing: object | null;
   /** What would satisfy it, in words; null when it is met. */
   readonly needs: string | null;
-  /** Up to when it can be met; null: for ever, or it is met. */
+  /** When it is missed, if it or the part with the first deadline is not met by then; null: never, or it is met. */
   readonly until: Instant | null;
   /** When it would be met if all that it needs came as soon as it can; null: it no longer can. */
   readonly couldBeMetAt: Instant | null;
