@@ -208,8 +208,10 @@ export interface DailyRuns {
   readonly within: string | { readonly businessDays: number };
 }
 
-/** On the wall clock after being applied (`endOfDay`: at the end of that local day), or at a local date-time, exclusive. */
-/** `settlementGrace` is `P3D` by default. */
+/**
+ * On the wall clock after being applied (`endOfDay`: at the end of that local day), or at a local date-time, exclusive.
+ * `settlementGrace` is `P3D` by default.
+ */
 export type ExpiryTerms = { readonly settlementGrace?: string } & (
   { readonly after: string; readonly endOfDay?: boolean } | { readonly on: string }
 );
