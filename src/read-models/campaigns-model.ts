@@ -18,7 +18,7 @@ const SCHEMA = `
     marketplace TEXT,
     product TEXT
   ) STRICT;
-  CREATE INDEX IF NOT EXISTS campaigns_by_owner ON campaigns (advertiser_id, marketplace, product);
+  CREATE INDEX IF NOT EXISTS campaigns_by_owner ON campaigns (advertiser_id, marketplace, campaign_id);
   CREATE TABLE IF NOT EXISTS campaign_activity (
     campaign INTEGER NOT NULL,
     effective INTEGER NOT NULL,
@@ -43,14 +43,12 @@ type Row = Record<string, SQLOutputValue>;
 /** What qualifying is computed from: the facts of campaigns, in effective order. */
 export class CampaignsModel implements ReadModel {
   private readonly statements: Record<
-    | 'marketplaces'
     | 'campaign'
     | 'create'
     | 'own'
     | 'activity'
     | 'change'
     | 'owned'
-    | 'ownedIn'
     | 'activities'
     | 'firstActive'
     | 'changes'
@@ -70,11 +68,7 @@ export class CampaignsModel implements ReadModel {
         (campaign, effective, position, active, planned_end) VALUES (?, ?, ?, ?, ?)`),
       change: db.prepare(`INSERT INTO campaign_changes
         (campaign, effective, position, partner_id, method, path, changes) VALUES (?, ?, ?, ?, ?, ?, ?)`),
-      marketplaces: db.prepare(`SELECT DISTINCT marketplace FROM campaigns
-        WHERE advertiser_id = ? AND owned_from <= ? ORDER BY marketplace`),
-      owned: db.prepare(`SELECT id, campaign_id AS campaignId FROM campaigns
-        WHERE advertiser_id = ? AND marketplace = ? AND product = ? AND owned_from <= ? ORDER BY campaign_id`),
-      ownedIn: db.prepare(`SELECT id, campaign_id AS campaignId, product FROM campaigns
+      owned: db.prepare(`SELECT id, campaign_id AS campaignId, product FROM campaigns
         WHERE advertiser_id = ? AND marketplace = ? AND owned_from <= ? ORDER BY campaign_id`),
       firstActive: db.prepare(`SELECT min(f.effective) AS first
         FROM campaigns c JOIN campaign_activity f ON f.campaign = c.id
@@ -82,7 +76,7 @@ export class CampaignsModel implements ReadModel {
       activities: db.prepare(`SELECT effective, active, planned_end AS plannedEnd FROM campaign_activity
         WHERE campaign = ? AND effective <= ? AND position <= ? ORDER BY effective, position`),
       changes: db.prepare(`SELECT effective, partner_id AS partnerId, method, path, changes FROM campaign_changes
-        WHERE campaign = ? AND effective >= ? AND effective <= ? AND position <= ? ORDER BY effective, position`),
+        WHERE campaign = ? AND effective <= ? AND position <= ? ORDER BY effective, position`),
       usedBetween: db.prepare(`SELECT 1 FROM campaigns c JOIN campaign_changes f ON f.campaign = c.id
         WHERE c.advertiser_id = ? AND f.effective >= ? AND f.effective < ? AND f.effective <= ? AND f.position <= ?
         LIMIT 1`),
@@ -120,18 +114,11 @@ export class CampaignsModel implements ReadModel {
     // Nothing is kept outside the tables.
   }
 
-  /** What is known of the advertiser's campaigns of a product, changes from `since` on, effective by then. */
-  factsOf(owner: CampaignOwner, since: Instant, moment: Moment): readonly CampaignFacts[] {
-    return this.statements.owned
-      .all(owner.advertiserId, owner.marketplace, owner.product, moment.known)
-      .map((row) => this.facts(row, owner.product, epochMs(since), moment));
-  }
-
   /** What is known of the advertiser's campaigns of all products in a marketplace, effective by then; by campaignId. */
   factsIn(advertiserId: string, marketplace: string, moment: Moment): readonly CampaignFacts[] {
-    return this.statements.ownedIn
+    return this.statements.owned
       .all(advertiserId, marketplace, moment.known)
-      .map((row) => this.facts(row, String(row['product']), -Infinity, moment))
+      .map((row) => this.facts(row, moment))
       .filter(({ activity, changes }) => activity.length + changes.length > 0);
   }
 
@@ -140,28 +127,23 @@ export class CampaignsModel implements ReadModel {
     return instantIn(this.statements.firstActive.get(advertiserId, known, epochMs(asOf), known)?.['first']);
   }
 
-  private facts(row: Row, product: string, sinceMs: number, { asOf, known }: Moment): CampaignFacts {
+  private facts(row: Row, { asOf, known }: Moment): CampaignFacts {
     const until = epochMs(asOf);
     const { activities, changes } = this.statements;
     return {
       campaignId: String(row['campaignId']),
-      product,
+      product: String(row['product']),
       activity: activities.all(row['id']!, until, known).map(({ effective, active, plannedEnd }) => {
         const at = instantOf(Number(effective));
         return active === 1n ? { at, active: true, plannedEnd: instantIn(plannedEnd) } : { at, active: false };
       }),
       changes: changes
-        .all(row['id']!, sinceMs, until, known)
+        .all(row['id']!, until, known)
         .map(
           ({ effective, changes: count, ...change }) =>
             ({ ...change, at: instantOf(Number(effective)), changes: Number(count) }) as ApiChange,
         ),
     };
-  }
-
-  /** Where the advertiser has campaigns, by what is known. */
-  marketplacesOf(advertiserId: string, { known }: Moment): string[] {
-    return this.statements.marketplaces.all(advertiserId, known).map(({ marketplace }) => String(marketplace));
   }
 
   /** Whether any API change of the advertiser lies in [from, to), effective by then. */

@@ -102,11 +102,6 @@ export class PromotionsModel implements ReadModel {
     return enrollmentOf(rows.map(eventOf<EnrollmentEvent>));
   }
 
-  /** The invitation in effect by then. */
-  invitation(promotionId: string, advertiserId: string, moment: Moment) {
-    return this.enrollment(promotionId, advertiserId, moment).invitation;
-  }
-
   /** Advertisers whose invitation is in effect by then, in order; read in chunks, safe while others write. */
   *invited(promotionId: string, { asOf, known }: Moment): Generator<string> {
     for (let last = ''; ;) {
