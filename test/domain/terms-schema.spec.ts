@@ -45,8 +45,9 @@ describe('the schema', () => {
   it('refuses nothing that the reader accepts, whatever stands in one place', () => {
     let refused = 0;
     const disagreements = [exampleOf('amazon-ads-api-click-credit-2022'), WHOLE].flatMap((document) =>
-      placesIn(document).flatMap((pointer) =>
+      placesIn(document).flatMap((names) =>
         [undefined, ...ODD].flatMap((value) => {
+          const pointer = `/${names.join('/')}`;
           const odd = changed(document, [pointer, value]);
           if (fits(odd)) return [];
           refused += 1;
@@ -112,7 +113,7 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
   }),
   fc.constant<Mutation>((node, name) => {
     const inner = node[name];
-    if (Array.isArray(inner)) inner.push(copyOf(inner[0]));
+    if (Array.isArray(inner) && inner.length > 0) inner.push(copyOf<unknown>(inner[0]));
   }),
 );
 
@@ -126,19 +127,16 @@ const mutant = fc
     const copy = copyOf(document);
     for (const [where, mutate] of mutations) {
       const places = placesIn(copy);
-      if (places.length === 0) break;
-      const names = places[where % places.length]!.split('/').slice(1);
-      const last = names.pop()!;
-      mutate(
-        names.reduce<Json>((node, name) => node[name] as Json, copy),
-        last,
-      );
+      const names = [...(places[where % places.length] ?? [])];
+      const last = names.pop();
+      const parent = names.reduce<Json>((node, name) => node[name] as Json, copy);
+      if (last !== undefined) mutate(parent, last);
     }
     return copy;
   });
 
-/** JSON pointers to everything in a value. */
-function placesIn(value: unknown, path = ''): string[] {
+/** The names that lead to everything in a value. */
+function placesIn(value: unknown, above: readonly string[] = []): (readonly string[])[] {
   if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([name, inner]) => [`${path}/${name}`, ...placesIn(inner, `${path}/${name}`)]);
+  return Object.entries(value).flatMap(([name, inner]) => [[...above, name], ...placesIn(inner, [...above, name])]);
 }
