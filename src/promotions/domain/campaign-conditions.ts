@@ -73,7 +73,7 @@ export function firstLaunch({ of }: FirstLaunch, span: Span, scope: CampaignScop
   const own = firstActivation(campaign)?.at ?? null;
   const isBeaten = firstOfAll !== null && firstOfAll < (own ?? scope.hopedActiveFrom);
   if (isBeaten)
-    return launchedInVain(`no launch before, but there was one at ${instantWords(firstOfAll)}`, firstOfAll, span);
+    return launchedInVain(`no launch before it, but there was one at ${instantWords(firstOfAll)}`, firstOfAll, span);
   return launched({}, span, scope);
 }
 

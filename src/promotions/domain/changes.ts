@@ -5,7 +5,7 @@ import type { AtomTerms, QualifyingActions } from './terms.js';
 import { latest, metSince, type Outcome } from './verdict.js';
 import { contains, reaches, soonestIn, type Span } from './windows.js';
 import type { CampaignScope } from './campaign-conditions.js';
-import { deadlineWords } from './words.js';
+import { changesWords, deadlineWords, weeksWords } from './words.js';
 
 type WeeklyChanges = Extract<AtomTerms, { weeklyChanges: object }>['weeklyChanges'];
 type TotalChanges = Extract<AtomTerms, { totalChanges: object }>['totalChanges'];
@@ -47,7 +47,11 @@ export function weeklyChanges(terms: WeeklyChanges, span: Span, scope: CampaignS
   return {
     metAt,
     missing: { weeks: weeksToGo },
-    needs: deadlineWords(`${row} so far, ${weeksToGo} to go${invitationWords(scope)}`, span.end, asOf),
+    needs: deadlineWords(
+      `${weeksWords(terms)}: ${row} so far, ${weeksToGo} to go${invitationWords(scope)}`,
+      span.end,
+      asOf,
+    ),
     until: span.end,
     couldBeMetAt: hoping(hopedRowAt, span, scope),
     soFar,
@@ -67,7 +71,11 @@ export function totalChanges(terms: TotalChanges, span: Span, scope: CampaignSco
   return {
     metAt,
     missing: { changes: changesToGo },
-    needs: deadlineWords(`${total} so far, ${changesToGo} to go${invitationWords(scope)}`, span.end, asOf),
+    needs: deadlineWords(
+      `${changesWords(terms)}: ${total} so far, ${changesToGo} to go${invitationWords(scope)}`,
+      span.end,
+      asOf,
+    ),
     until: span.end,
     couldBeMetAt: hoping(totalReachedAt(hoped, terms.changes), span, scope),
     soFar,

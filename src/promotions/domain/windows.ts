@@ -125,6 +125,6 @@ export function within(window: Window, asOf: Instant, judge: (span: Span) => Out
 export function waiting(waitsFor: string, lastAt: Instant | null, hoped: Outcome | null, asOf: Instant): Outcome {
   const couldBeMetAt = hoped?.couldBeMetAt ?? null;
   const until = hoped && couldBeMetAt === null ? earliest([lastAt, hoped.until]) : lastAt;
-  const needs = deadlineWords(`first ${waitsFor}`, until, asOf);
+  const needs = deadlineWords(`${waitsFor} to begin with`, until, asOf);
   return { metAt: null, missing: { waitsFor }, needs, until, couldBeMetAt };
 }

@@ -4,7 +4,7 @@ import type { Money } from '../../kernel/money.js';
 import type { AnchorTerms, AtomTerms, ConditionTerms, MomentTerms, SpendTerms, WindowTerms } from './terms.js';
 
 /** `2 weeks`, `1 week`. */
-export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 export const instantWords = (at: Instant): string => at.replace('.000Z', 'Z');
 
@@ -66,11 +66,8 @@ export function conditionWords(condition: ConditionTerms): string {
 }
 
 function atomWords(atom: AtomTerms): string {
-  if ('weeklyChanges' in atom) {
-    const { weeks, changesPerWeek } = atom.weeklyChanges;
-    return `${counted(weeks, 'week')} in a row with at least ${counted(changesPerWeek, 'change')} each`;
-  }
-  if ('totalChanges' in atom) return `at least ${counted(atom.totalChanges.changes, 'change')} in all`;
+  if ('weeklyChanges' in atom) return weeksWords(atom.weeklyChanges);
+  if ('totalChanges' in atom) return changesWords(atom.totalChanges);
   if ('activeFor' in atom) {
     const unbroken = atom.activeFor.activity === 'continuous' ? ' without a break' : '';
     return `active for ${durationWords(atom.activeFor.duration)}${unbroken}`;
@@ -103,3 +100,14 @@ function atomWords(atom: AtomTerms): string {
 /** `own spend on SP (clicks)`. */
 export const spendWords = ({ products, spend }: SpendTerms): string =>
   `own spend${products ? ` on ${products.join(', ')}` : ''}${spend ? ` (${spend.join(', ')})` : ''}`;
+
+export const weeksWords = ({
+  weeks,
+  changesPerWeek,
+}: {
+  readonly weeks: number;
+  readonly changesPerWeek: number;
+}): string => `${counted(weeks, 'week')} in a row with at least ${counted(changesPerWeek, 'change')} each`;
+
+export const changesWords = ({ changes }: { readonly changes: number }): string =>
+  `at least ${counted(changes, 'change')} in all`;
