@@ -5,6 +5,7 @@ import type {
   CreditExpired,
   CreditPart,
   CreditRevoked,
+  ImpressionsSpent,
 } from '../src/accounts/domain/events.js';
 import { never } from '../src/kernel/decider.js';
 import type { Instant } from '../src/kernel/instant.js';
@@ -32,7 +33,7 @@ export interface CreditBalance {
   readonly applied: string;
   /** What it holds, were it not for its end. */
   readonly held: string;
-  /** What unreversed clicks hold of it. */
+  /** What spend holds of it that is not reversed. */
   readonly drawn: string;
   readonly revoked: boolean;
 }
@@ -60,6 +61,7 @@ export const creditBalances = {
         return withCredit(taken, creditId, { ...taken.credits[creditId]!, revoked: true });
       }
       case 'ClickSpent':
+      case 'ImpressionsSpent':
       case 'ClickReversed':
       case 'CreditExpired':
         return moved(state, movementsOf(event));
@@ -69,7 +71,7 @@ export const creditBalances = {
   },
 } as const;
 
-/** What clicks can be paid from at `asOf`, in minor units. */
+/** What spend can be paid from at `asOf`, in minor units. */
 export const availableAt = ({ credits }: CreditBalances, asOf: string): bigint =>
   Object.values(credits).reduce((sum, credit) => sum + remainingAt(credit, asOf), 0n);
 
@@ -89,14 +91,17 @@ export interface Movement {
   readonly creditId: string;
   /** What the credit holds more. */
   readonly held: bigint;
-  /** What unreversed clicks hold of it more. */
+  /** What spend that is not reversed holds of it more. */
   readonly drawn: bigint;
 }
 
 /** The read models write these movements down, the fold adds them up: one definition for both. */
-export function movementsOf(event: ClickSpent | ClickReversed | CreditRevoked | CreditExpired): Movements {
+export function movementsOf(
+  event: ClickSpent | ImpressionsSpent | ClickReversed | CreditRevoked | CreditExpired,
+): Movements {
   switch (event.type) {
     case 'ClickSpent':
+    case 'ImpressionsSpent':
       return { billed: minorOf(event.data.billable), credits: each(event.data.draws, -1n, 1n) };
     case 'ClickReversed': {
       const { restored, forfeited, unclawed, billable } = event.data;

@@ -1,5 +1,6 @@
 import { never } from '../src/kernel/decider.js';
 import type { DisbursementRunCompleted, PromotionCalendar, PromotionEvent } from '../src/promotions/domain/events.js';
+import type { Revision } from '../src/promotions/domain/revisions.js';
 import type { PromotionTerms } from '../src/promotions/domain/terms.js';
 
 /** One promotion (a stream of the category `promotion`): its terms as last revised, and what its runs did. */
@@ -8,6 +9,8 @@ export interface Disbursements {
   readonly revision: number;
   readonly terms: PromotionTerms | null;
   readonly calendar: PromotionCalendar | null;
+  /** What was published and each revision of it, in order. */
+  readonly revisions: readonly Revision[];
   readonly terminated: { readonly at: string; readonly reason: string } | null;
   /** In the order of their dates. */
   readonly completed: readonly DisbursementRunCompleted['data'][];
@@ -20,6 +23,7 @@ export const disbursements = {
     revision: 0,
     terms: null,
     calendar: null,
+    revisions: [],
     terminated: null,
     completed: [],
   }),
@@ -28,9 +32,11 @@ export const disbursements = {
     const { promotionId } = event.data;
     switch (event.type) {
       case 'PromotionPublished':
-        return { ...state, promotionId, revision: 1, terms: event.data.terms, calendar: event.data.calendar };
-      case 'PromotionRevised':
-        return { ...state, revision: event.data.revision, terms: event.data.terms, calendar: event.data.calendar };
+        return revised(state, { revision: 1, effectiveAt: null, ...termsOf(event.data) }, promotionId);
+      case 'PromotionRevised': {
+        const { revision, effectiveAt = null } = event.data;
+        return revised(state, { revision, effectiveAt, ...termsOf(event.data) }, promotionId);
+      }
       case 'PromotionTerminated':
         return { ...state, terminated: { at: event.data.occurredAt, reason: event.data.reason } };
       case 'DisbursementRunStarted':
@@ -45,3 +51,13 @@ export const disbursements = {
     }
   },
 } as const;
+
+const termsOf = ({ terms, calendar }: Pick<Revision, 'terms' | 'calendar'>) => ({ terms, calendar });
+
+const revised = (state: Disbursements, last: Revision, promotionId: string): Disbursements => ({
+  ...state,
+  promotionId,
+  revision: last.revision,
+  ...termsOf(last),
+  revisions: [...state.revisions, last],
+});

@@ -1,14 +1,21 @@
-import type { ApiChangeRecorded, CampaignEvent, CampaignOwner } from '../src/campaigns/domain/events.js';
+import type {
+  ApiChangeRecorded,
+  CampaignActivated,
+  CampaignEvent,
+  CampaignOwner,
+} from '../src/campaigns/domain/events.js';
 import { never } from '../src/kernel/decider.js';
-import type { ApiChange, CampaignFacts } from '../src/promotions/domain/qualifying.js';
+import type { ApiChange, CampaignFacts } from '../src/promotions/domain/facts.js';
 
 /**
  * What qualifying weeks and active time are counted from: the facts of one campaign (a stream of the category `campaign`)
  * in effective order, ties in the order recorded. Whose terms they are held against is asked later.
  */
-export interface QualifyingWeeks extends CampaignFacts {
+export interface QualifyingWeeks extends Omit<CampaignFacts, 'product'> {
   readonly owner: CampaignOwner | null;
 }
+
+type Switch = CampaignFacts['activity'][number];
 
 export const qualifyingWeeks = {
   category: 'campaign',
@@ -16,13 +23,15 @@ export const qualifyingWeeks = {
 
   evolve(state: QualifyingWeeks, event: CampaignEvent): QualifyingWeeks {
     const { campaignId, occurredAt: at } = event.data;
-    const switched = (active: boolean) => ({ activity: inEffectiveOrder(state.activity, { at, active }) });
+    const switched = (to: Pick<Switch, 'active' | 'plannedEnd'>) => ({
+      activity: inEffectiveOrder(state.activity, { at, ...to }),
+    });
     switch (event.type) {
       case 'CampaignActivated':
-        return { ...state, campaignId, owner: state.owner ?? ownerOf(event.data), ...switched(true) };
+        return { ...state, campaignId, owner: state.owner ?? ownerOf(event.data), ...switched(activated(event)) };
       case 'CampaignPaused':
       case 'CampaignEnded':
-        return { ...state, campaignId, ...switched(false) };
+        return { ...state, campaignId, ...switched({ active: false }) };
       case 'ApiChangeRecorded':
         return {
           ...state,
@@ -35,6 +44,9 @@ export const qualifyingWeeks = {
     }
   },
 } as const;
+
+const activated = ({ data: { plannedEnd } }: CampaignActivated) =>
+  plannedEnd === undefined ? { active: true } : { active: true, plannedEnd };
 
 /** What qualifying asks of a change; the read models keep the same. */
 export const changeOf = ({ data }: ApiChangeRecorded): ApiChange => ({

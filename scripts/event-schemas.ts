@@ -77,7 +77,7 @@ class Contract {
     if (type.flags & ts.TypeFlags.Boolean) return { type: 'boolean' };
     if (type.flags & ts.TypeFlags.Null) return { type: 'null' };
     if (type.isLiteral()) return { const: type.value };
-    if (type.isUnion()) return this.unionSchema(type.types);
+    if (type.isUnion()) return this.namedUnion(type) ?? this.unionSchema(type.types);
     if (this.checker.isArrayType(type)) {
       const [element] = this.checker.getTypeArguments(type as ts.TypeReference);
       return { type: 'array', items: this.typeSchema(element!) };
@@ -88,9 +88,16 @@ class Contract {
     return this.objectSchema(type);
   }
 
+  /** A union of objects that has a name stands under it, since it may contain itself, as conditions do. */
+  private namedUnion({ aliasSymbol, types }: ts.UnionType): JsonSchema | undefined {
+    const hasObjects = types.some(({ flags }) => flags & (ts.TypeFlags.Object | ts.TypeFlags.Intersection));
+    return aliasSymbol && hasObjects ? this.defined(aliasSymbol, () => this.unionSchema(types)) : undefined;
+  }
+
   /** The compiler keeps the members in an order of its own; here they are sorted, what is null at the end. */
   private unionSchema(types: readonly ts.Type[]): JsonSchema {
     const members = types.filter(({ flags }) => !(flags & ts.TypeFlags.Undefined));
+    if (members.every(({ flags }) => flags & ts.TypeFlags.BooleanLiteral)) return { type: 'boolean' };
     if (members.every((member) => member.isStringLiteral())) return { enum: members.map(({ value }) => value).sort() };
     const schemas = members.map((member) => this.typeSchema(member));
     if (schemas.length === 1) return schemas[0]!;
@@ -99,7 +106,10 @@ class Contract {
 
   /** Exactly these fields; those of the parts of an intersection are all its own. */
   private objectSchema(type: ts.Type): JsonSchema {
-    const fields = this.checker.getPropertiesOfType(type);
+    const keyed = this.checker.getIndexTypeOfType(type, ts.IndexKind.String);
+    if (keyed) return { type: 'object', additionalProperties: this.typeSchema(keyed) };
+    // What may be a field in other members of a union, and is none here, has the type `never`.
+    const fields = this.checker.getPropertiesOfType(type).filter((field) => !this.isNever(field));
     if (!(type.flags & (ts.TypeFlags.Object | ts.TypeFlags.Intersection)) || fields.length === 0) {
       throw new Error(`no JSON Schema for the type ${this.checker.typeToString(type)}`);
     }
@@ -111,12 +121,21 @@ class Contract {
     };
   }
 
+  private isNever(field: ts.Symbol): boolean {
+    const type = this.checker.getTypeOfSymbol(field);
+    return (
+      Boolean(this.checker.getNonNullableType(type).flags & ts.TypeFlags.Never) && !(type.flags & ts.TypeFlags.Null)
+    );
+  }
+
   private fieldSchema(field: ts.Symbol): JsonSchema {
     return { ...this.described(field), ...this.typeSchema(this.checker.getTypeOfSymbol(field)) };
   }
 
   private defined(symbol: ts.Symbol, schema: () => JsonSchema): JsonSchema {
     if (!this.definitions.has(symbol.name)) {
+      // Reserved first: on the way into itself it is referred to.
+      this.definitions.set(symbol.name, {});
       this.definitions.set(symbol.name, { ...this.described(symbol), ...schema() });
     }
     return { $ref: `#/$defs/${symbol.name}` };

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type DynamicModule, Inject, Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { Accounts } from './accounts/accounts.js';
+import { Accounts, type OfferAt } from './accounts/accounts.js';
 import { accountDecider, type AccountState } from './accounts/domain/account.js';
 import type { AccountCommand } from './accounts/domain/decide.js';
 import type { AccountEvent } from './accounts/domain/events.js';
@@ -21,6 +21,8 @@ import { validateCommand } from './http/validation.js';
 import { STREAM_CATEGORIES } from './kernel/identifiers.js';
 import type { Decider } from './kernel/decider.js';
 import { Disbursements } from './promotions/disbursements.js';
+import { offerAt } from './promotions/offers.js';
+import { Previews } from './promotions/preview.js';
 import { Promotions } from './promotions/promotions.js';
 import { ReadModelDatabase } from './read-models/database.js';
 import { Queries } from './read-models/queries.js';
@@ -63,9 +65,9 @@ export class AppModule implements OnApplicationShutdown {
         provide(Campaigns, [EventStore, Snapshots], (store, snapshots) => new Campaigns(store, snapshots)),
         provide(Fx, [EventStore, Snapshots], (store, snapshots) => new Fx(store, snapshots)),
         provide(Accounts, [EventStore, Promotions, ReadModels, Snapshots], (store, promotions, models, snapshots) => {
-          const termsOf = (promotionId: string) => promotions.termsOf(promotionId);
+          const offer: OfferAt = (promotionId, at, account) => offerAt(promotions, models, promotionId, at, account);
           const ratesNow = async () => models.rates.book(await models.caughtUp());
-          return new Accounts(store, decider, termsOf, ratesNow, snapshots);
+          return new Accounts(store, decider, offer, ratesNow, snapshots);
         }),
         provide(CommandGateway, [Accounts, Campaigns, Promotions, Fx], (...handlers) => {
           return new CommandGateway(handlers, (type, data) => {
@@ -79,6 +81,7 @@ export class AppModule implements OnApplicationShutdown {
           (store, promotions, accounts, models) =>
             new Disbursements(store, promotions, accounts, models, settings.clock),
         ),
+        provide(Previews, [ReadModels], (models) => new Previews(models)),
         provide(
           ExpiryRuns,
           [Accounts, ReadModels],

@@ -37,7 +37,8 @@ export class Scheduler {
       for (const promotionId of this.queries.promotionIds(moment)) {
         const runs = this.queries.disbursements(moment, promotionId);
         if (isRefusal(runs)) continue;
-        await this.attempt(`the runs of ${promotionId}`, () => this.performRuns(promotionId, runs.items.filter(isDue)));
+        if (runs.items.some(isDue))
+          await this.attempt(`the runs of ${promotionId}`, () => this.performRuns(promotionId));
       }
     });
     await this.attempt('the expiry run', async () => {
@@ -45,11 +46,9 @@ export class Scheduler {
     });
   }
 
-  private async performRuns(promotionId: string, due: readonly RunListed[]): Promise<void> {
-    for (const { date } of due) {
-      const answer = await this.disbursements.perform(promotionId, date);
-      if (isRefusal(answer)) throw new Error(`run ${date} was refused: ${answer.detail}`);
-    }
+  private async performRuns(promotionId: string): Promise<void> {
+    const done = await this.disbursements.performDue(promotionId);
+    if (isRefusal(done)) throw new Error(`a run was refused: ${done.detail}`);
   }
 
   private async attempt(what: string, perform: () => Promise<void>): Promise<void> {

@@ -53,6 +53,26 @@ const reversed = (clickId: string, occurredAt: string): Command => ({
   data: { ...DE, clickId, reason: 'invalid', occurredAt },
 });
 
+const ENROLLED = { promotionId: 'welcome', advertiserId: 'adv-1', occurredAt: '2022-10-05T12:00:00Z' };
+/** In version 2: a code, and one more condition within. */
+const WELCOME = {
+  version: 2,
+  name: 'Welcome',
+  timeZone: 'UTC',
+  period: { start: '2022-08-01T00:00', end: '2023-01-01T00:00' },
+  marketplaces: ['DE'],
+  products: ['SP'],
+  stages: [
+    {
+      id: 'welcome',
+      qualifying: { any: [{ redeemed: { codes: ['WELCOME'] } }, { attested: { action: 'certificate' } }] },
+      award: { amount: { amount: '50.00', currency: 'USD' } },
+      disbursement: { schedule: 'daily', within: 'P14D' },
+      expiry: { after: 'P30D' },
+    },
+  ],
+};
+
 /** A history with events of every type: one product is qualified for and given, another put off for want of an account. */
 const BEFORE_THE_RUN: readonly Command[] = [
   history.published(),
@@ -80,6 +100,37 @@ const AFTER_THE_RUN: readonly Command[] = [
   history.granted('manual-1', 'adv-1', 'US', 'SD', '50.00'),
   click('click-1', '10.00', '2022-10-05T10:00:00Z'),
   click('click-2', '5.00', '2022-10-05T11:00:00Z'),
+  {
+    type: 'ImpressionsSpent',
+    data: {
+      ...DE,
+      impressionsId: 'impressions-1',
+      campaignId: 'c-1',
+      product: 'SP',
+      impressions: 2500,
+      cpm: { amount: '1.20', currency: 'EUR' },
+      occurredAt: '2022-10-05T11:30:00Z',
+    },
+  },
+  history.published('welcome', WELCOME),
+  { type: 'AdvertiserInvited', data: { ...ENROLLED, partnerId: 'partner-1' } },
+  { type: 'OfferActivated', data: ENROLLED },
+  { type: 'CodeRedeemed', data: { ...ENROLLED, code: 'WELCOME' } },
+  {
+    type: 'ActionAttested',
+    data: { ...ENROLLED, attestationId: 'attestation-1', action: 'certificate', attestedBy: 'academy' },
+  },
+  { type: 'InvitationWithdrawn', data: { ...ENROLLED, reason: 'sent in error' } },
+  {
+    type: 'CampaignActivated',
+    data: {
+      ...DE,
+      campaignId: 'c-1',
+      product: 'SP',
+      occurredAt: '2022-10-01T00:00:00Z',
+      plannedEnd: '2022-12-24T00:00:00Z',
+    },
+  },
   reversed('click-1', '2022-10-06T10:00:00Z'),
   {
     type: 'CreditRevoked',
@@ -176,7 +227,11 @@ describe('the contracts in docs/events', () => {
       );
       expect([...new Set(unnoticed)].sort()).toEqual([
         'AccountStandingChanged /data/reason missing',
+        'CampaignActivated /data/plannedEnd missing',
+        'CreditApplied /data/dueBy missing',
         'CreditApplied /data/reason missing',
+        'CreditApplied /data/revision missing',
+        'DisbursementRunStarted /data/revision missing',
         'PromotionPublished /data/terms/eligibility/dormancy missing',
         'PromotionRevised /data/terms/eligibility/dormancy missing',
         'PromotionRevised /data/terms/eligibility/partners missing',

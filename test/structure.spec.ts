@@ -66,7 +66,7 @@ const RULES: readonly Rule[] = [
   // The edge knows services and queries, never the domain behind them.
   {
     files: /^src\/([a-z-]+\/)?http\//,
-    may: /^src\/(kernel|commands|read-models|audit|http|[a-z-]+\/http)\/|^src\/(accounts\/expiry|promotions\/disbursements|event-store\/event-store)\.ts$/,
+    may: /^src\/(kernel|commands|read-models|audit|http|[a-z-]+\/http)\/|^src\/(accounts\/expiry|promotions\/(disbursements|preview|terms-schema)|event-store\/event-store)\.ts$/,
     packages: /^(@nestjs\/.*|class-validator|fastify|rxjs|node:.*)$/,
   },
   // Composition: what joins the rest may know all of it.

@@ -6,31 +6,38 @@ import { convert, type RateBook } from '../fx/domain/conversion.js';
 import type { Decider } from '../kernel/decider.js';
 import { accountStream } from '../kernel/identifiers.js';
 import type { Instant } from '../kernel/instant.js';
-import type { PromotionTerms } from '../promotions/domain/terms.js';
 import type { AccountState } from './domain/account.js';
-import type { AccountCommand, ManualGrant } from './domain/decide.js';
+import type { AccountCommand, ManualGrant, Offer } from './domain/decide.js';
 import type { AccountEvent } from './domain/events.js';
+
+interface AccountKey {
+  readonly advertiserId: string;
+  readonly marketplace: string;
+}
+
+export type OfferAt = (promotionId: string, at: Instant, account: AccountKey) => Promise<Offer | null>;
 
 type RunCredit = Extract<AccountCommand, { type: 'ApplyRunCredit' }>;
 
 /** The accounts: takes their facts, applies the credits of runs, sweeps what has ended. */
 export class Accounts implements FactHandler {
-  readonly facts = new Map([
+  readonly facts: FactHandler['facts'] = new Map<string, { optional?: string[]; asksOthers?: boolean }>([
     ['AccountOpened', {}],
     ['AccountStandingChanged', { optional: ['reason'] }],
     ['PaymentMethodChanged', {}],
     ['ClickSpent', {}],
+    ['ImpressionsSpent', {}],
     ['ClickReversed', {}],
     ['CreditRevoked', {}],
-    ['CreditApplied', { asksOthers: true }],
+    ['CreditApplied', { optional: ['stage'], asksOthers: true }],
   ]);
   private readonly handling: CommandHandling<AccountState, AccountCommand, AccountEvent>;
 
   constructor(
     store: EventStore,
     private readonly decider: Decider<AccountState, AccountCommand, AccountEvent>,
-    /** The terms as last revised; null when there is no such promotion. */
-    private readonly termsOf: (promotionId: string) => Promise<PromotionTerms | null>,
+    /** The terms in force at an instant, and what they still give; null when there is no such promotion. */
+    private readonly offerAt: OfferAt,
     /** The rates as they are recorded when it is asked. */
     private readonly ratesNow: () => Promise<RateBook>,
     snapshots: Snapshots,
@@ -63,13 +70,13 @@ export class Accounts implements FactHandler {
   }
 
   private async grant(data: ManualGrant): Promise<AccountCommand> {
-    const terms = await this.termsOf(data.promotionId);
+    const offer = await this.offerAt(data.promotionId, data.appliedAt, data);
     const book = await this.ratesNow();
     return {
       type: 'CreditApplied',
       data,
-      terms,
-      convert: (grant, currency, at) => convert(book, grant, currency, at, terms!.fx.maxAge),
+      offer,
+      convert: (grant, currency, at) => convert(book, grant, currency, at, offer!.rules.fxMaxAge),
     };
   }
 }

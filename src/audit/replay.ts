@@ -7,10 +7,11 @@ import type { CampaignEvent } from '../campaigns/domain/events.js';
 import type { EventStore, Position, Recorded } from '../event-store/event-store.js';
 import type { FxEvent } from '../fx/domain/events.js';
 import { never } from '../kernel/decider.js';
-import { formatMinor } from '../kernel/money.js';
+import { formatMinor, minorOf } from '../kernel/money.js';
 import type { Instant } from '../kernel/instant.js';
 import { byCodeUnit } from '../kernel/identifiers.js';
 import type { EnrollmentEvent, PromotionEvent } from '../promotions/domain/events.js';
+import type { SpendFact } from '../promotions/domain/facts.js';
 import type { Moment } from '../read-models/moment.js';
 
 /** The ledger at a moment, folded from the log by the projections and by nothing else. Keys are stream names. */
@@ -19,13 +20,24 @@ export interface Replayed {
   readonly campaigns: ReadonlyMap<string, QualifyingWeeks>;
   readonly promotions: ReadonlyMap<string, Disbursements>;
   readonly rates: ReadonlyMap<string, CurrencyConversions>;
-  readonly invitations: readonly EnrollmentEvent['data'][];
+  /** In effective order. */
+  readonly enrollments: ReadonlyMap<string, readonly EnrollmentEvent[]>;
+  /** Of each account, what was spent and is not reversed, in effective order. */
+  readonly spend: ReadonlyMap<string, readonly Spent[]>;
+  /** Of each account, the stages that its credits are for, by creditId. */
+  readonly stages: ReadonlyMap<string, ReadonlyMap<string, string>>;
   readonly events: number;
 }
 
 export interface ReplayedAccount extends CreditBalances {
   readonly advertiserId: string;
   readonly marketplace: string;
+  readonly openedAt: Instant | null;
+}
+
+export interface Spent extends SpendFact {
+  /** The fact's own id. */
+  readonly id: string;
 }
 
 /** Folds the events recorded up to `known` and effective up to `asOf`, one after the other, in the order of the log. */
@@ -44,7 +56,9 @@ class Fold implements Replayed {
   readonly campaigns = new Map<string, QualifyingWeeks>();
   readonly promotions = new Map<string, Disbursements>();
   readonly rates = new Map<string, CurrencyConversions>();
-  readonly invitations: EnrollmentEvent['data'][] = [];
+  readonly enrollments = new Map<string, EnrollmentEvent[]>();
+  readonly spend = new Map<string, Spent[]>();
+  readonly stages = new Map<string, Map<string, string>>();
   events = 0;
 
   constructor(private readonly asOf: Instant) {}
@@ -57,7 +71,7 @@ class Fold implements Replayed {
     else if (category === qualifyingWeeks.category) this.takeCampaign(stream, event as CampaignEvent);
     else if (category === disbursements.category) this.takePromotion(stream, event as PromotionEvent);
     else if (category === currencyConversions.category) this.takeRate(stream, event as FxEvent);
-    else this.takeInvitation(event as EnrollmentEvent);
+    else this.takeEnrollment(stream, event as EnrollmentEvent);
   }
 
   private takeAccount(stream: string, event: AccountEvent): void {
@@ -65,7 +79,30 @@ class Fold implements Replayed {
     const before = this.accounts.get(stream) ?? creditBalances.initial();
     // An account is known from its opening on, whenever that takes effect.
     if (event.type !== 'AccountOpened' && effectiveAt(event) > this.asOf) return;
-    this.accounts.set(stream, { ...creditBalances.evolve(before, event), advertiserId, marketplace });
+    const openedAt =
+      event.type === 'AccountOpened' ? event.data.occurredAt : (this.accounts.get(stream)?.openedAt ?? null);
+    this.accounts.set(stream, { ...creditBalances.evolve(before, event), advertiserId, marketplace, openedAt });
+    this.takeSpend(stream, event);
+  }
+
+  private takeSpend(stream: string, event: AccountEvent): void {
+    const spend = this.spend.get(stream) ?? [];
+    if (event.type === 'ClickSpent' || event.type === 'ImpressionsSpent') {
+      spend.push(spentOf(event));
+      this.spend.set(
+        stream,
+        spend.sort((a, b) => byCodeUnit(a.at, b.at)),
+      );
+    } else if (event.type === 'ClickReversed') {
+      const { clickId } = event.data;
+      this.spend.set(
+        stream,
+        spend.filter(({ id, kind }) => id !== clickId || kind !== 'clicks'),
+      );
+    } else if (event.type === 'CreditApplied' && event.data.stage !== undefined) {
+      const stages = this.stages.get(stream) ?? new Map<string, string>();
+      this.stages.set(stream, stages.set(event.data.creditId, event.data.stage));
+    }
   }
 
   private takeCampaign(stream: string, event: CampaignEvent): void {
@@ -84,9 +121,22 @@ class Fold implements Replayed {
     this.rates.set(stream, currencyConversions.evolve(this.rates.get(stream) ?? currencyConversions.initial(), event));
   }
 
-  private takeInvitation({ data }: EnrollmentEvent): void {
-    if (data.occurredAt <= this.asOf) this.invitations.push(data);
+  private takeEnrollment(stream: string, event: EnrollmentEvent): void {
+    if (event.data.occurredAt > this.asOf) return;
+    const facts = [...(this.enrollments.get(stream) ?? []), event];
+    this.enrollments.set(
+      stream,
+      facts.sort((a, b) => byCodeUnit(a.data.occurredAt, b.data.occurredAt)),
+    );
   }
+}
+
+function spentOf(event: Extract<AccountEvent, { type: 'ClickSpent' | 'ImpressionsSpent' }>): Spent {
+  const { occurredAt: at, product, billable } = event.data;
+  const own = minorOf(billable);
+  return event.type === 'ClickSpent'
+    ? { id: event.data.clickId, at, product, kind: 'clicks', own }
+    : { id: event.data.impressionsId, at, product, kind: 'impressions', own };
 }
 
 function effectiveAt(event: AccountEvent): Instant {
@@ -95,6 +145,7 @@ function effectiveAt(event: AccountEvent): Instant {
     case 'AccountStandingChanged':
     case 'PaymentMethodChanged':
     case 'ClickSpent':
+    case 'ImpressionsSpent':
     case 'ClickReversed':
     case 'CreditRevoked':
       return event.data.occurredAt;

@@ -8,7 +8,7 @@ import type { CampaignEvent } from './domain/events.js';
 
 export class Campaigns implements FactHandler {
   readonly facts = new Map([
-    ['CampaignActivated', {}],
+    ['CampaignActivated', { optional: ['plannedEnd'] }],
     ['CampaignPaused', {}],
     ['CampaignEnded', {}],
     ['ApiChangeRecorded', {}],

@@ -75,12 +75,12 @@ export function sumLines(lines: readonly StatementLine[], asOf: Instant): Sums {
 function addLine(sums: Sums, line: StatementLine, costs: Map<string, bigint>): Sums {
   const change = minorOfPlain(line.amount);
   const billable = minorOfPlain(line.billable);
-  const clickId = line.clickId ?? '';
   switch (line.kind) {
     case 'credit-applied':
       return { ...sums, granted: sums.granted + change };
     case 'click':
-      costs.set(clickId, billable - change);
+    case 'impressions':
+      if (line.clickId !== undefined) costs.set(line.clickId, billable - change);
       return {
         ...sums,
         spent: sums.spent + billable - change,
@@ -88,7 +88,7 @@ function addLine(sums: Sums, line: StatementLine, costs: Map<string, bigint>): S
         billed: sums.billed + billable,
       };
     case 'click-reversed': {
-      const cost = costs.get(clickId) ?? 0n;
+      const cost = costs.get(line.clickId!) ?? 0n;
       const forfeited = sums.forfeited + cost - change + billable;
       return {
         ...sums,

@@ -86,7 +86,7 @@ export interface StatementLine {
   /** Both null for the lapse of a credit that is not swept yet. */
   readonly recordedAt: Instant | null;
   readonly position: string | null;
-  readonly kind: 'credit-applied' | 'click' | 'click-reversed' | 'credit-revoked' | 'credit-expired';
+  readonly kind: 'credit-applied' | 'click' | 'impressions' | 'click-reversed' | 'credit-revoked' | 'credit-expired';
   readonly creditId?: string;
   readonly clickId?: string;
   readonly amount: string;

@@ -22,6 +22,8 @@ const COMMAND_CODES = [
   'batch-too-large',
   'unsupported-media-type',
   'partner-not-listed',
+  'unknown-code',
+  'not-invited',
   'campaign-mismatch',
   'revocation-too-early',
   'currency-mismatch',

@@ -2,18 +2,20 @@ import type { Type } from '@nestjs/common';
 import { AccountsController } from '../accounts/http/accounts.controller.js';
 import { FxController } from '../fx/http/fx.controller.js';
 import { PromotionsController } from '../promotions/http/promotions.controller.js';
+import { SchemasController } from '../promotions/http/schemas.controller.js';
 import { CommandsController } from './commands.controller.js';
 import { EventsController } from './events.controller.js';
 import { HealthController } from './health.controller.js';
 
 /**
  * Everything that answers over HTTP. The module that declares them provides CommandGateway, Queries, Disbursements,
- * ExpiryRuns, EventStore and Readiness.
+ * Previews, ExpiryRuns, EventStore and Readiness.
  */
 export const CONTROLLERS: Type[] = [
   CommandsController,
   AccountsController,
   PromotionsController,
+  SchemasController,
   FxController,
   EventsController,
   HealthController,

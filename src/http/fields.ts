@@ -257,13 +257,16 @@ export const Flag = (description: string) =>
     rules: [IsBoolean({ message: 'must be true or false' })],
   });
 
-export const Count = (description: string, options: FieldOptions & { readonly from?: number } = {}) => {
-  const { from = 1, ...rest } = options;
-  const message = `must be a whole number from ${from} to 1000000`;
+export const Count = (
+  description: string,
+  options: FieldOptions & { readonly from?: number; readonly to?: number } = {},
+) => {
+  const { from = 1, to = 1_000_000, ...rest } = options;
+  const message = `must be a whole number from ${from} to ${to}`;
   return field(
     {
-      docs: { type: 'integer', minimum: from, maximum: 1_000_000, description, example: from },
-      rules: [IsInt({ message }), Min(from, { message }), Max(1_000_000, { message })],
+      docs: { type: 'integer', minimum: from, maximum: to, description, example: from },
+      rules: [IsInt({ message }), Min(from, { message }), Max(to, { message })],
     },
     rest,
   );

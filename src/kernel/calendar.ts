@@ -60,4 +60,21 @@ export function firstTuesdays(firstMonth: string, lastMonth: string): string[] {
 }
 const TUESDAY = 2;
 
+/** The local date of an instant. */
+export const dateAt = (instant: Instant, timeZone: string): string =>
+  Temporal.Instant.from(instant).toZonedDateTimeISO(timeZone).toPlainDate().toString();
+
+export const nextDate = (date: string): string => Temporal.PlainDate.from(date).add('P1D').toString();
+
+/** Monday to Friday, but the holidays. */
+export const isBusinessDay = (date: string, holidays: readonly string[]): boolean =>
+  Temporal.PlainDate.from(date).dayOfWeek < SATURDAY && !holidays.includes(date);
+const SATURDAY = 6;
+
+/** Where the local day of an instant ends, which is where the next one begins; undefined beyond the year 9999. */
+export function endOfDay(instant: Instant, timeZone: string): Instant | undefined {
+  const next = Temporal.PlainDate.from(dateAt(instant, timeZone)).add('P1D');
+  return next.year > 9999 ? undefined : toInstant(next.toZonedDateTime(timeZone));
+}
+
 const toInstant = (zoned: Temporal.ZonedDateTime): Instant => instantOf(zoned.epochMilliseconds);

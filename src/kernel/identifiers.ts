@@ -7,10 +7,15 @@ export const CREDIT_ID = /^[A-Za-z0-9_:/.-]{1,400}$/;
 export const MARKETPLACE = /^[A-Z]{2}$/;
 export const PRODUCT = /^[A-Z][A-Z0-9_-]{0,31}$/;
 
+/** A stage of a promotion's terms. */
+export const STAGE = /^[a-z][a-z0-9-]{0,31}$/;
+
 /** Whether an id looks like one that a run of whatever promotion derives for this account: a client's may not. */
 export const looksDerived = (creditId: string, advertiserId: string, marketplace: string): boolean => {
-  const [product, ...rest] = creditId.split(':').reverse();
-  return PRODUCT.test(product ?? '') && rest.reverse().join(':').endsWith(`:${advertiserId}:${marketplace}`);
+  const parts = creditId.split(':');
+  if (STAGE.test(parts.at(-1) ?? '')) parts.pop();
+  const product = parts.pop() ?? '';
+  return PRODUCT.test(product) && parts.join(':').endsWith(`:${advertiserId}:${marketplace}`);
 };
 
 /** Order by code unit, the order of every list in the ledger. */
@@ -27,6 +32,11 @@ export const fxStream = (base: string, quote: string): string => `fx-${base}.${q
 /** What the names of the ledger's streams begin with, each kind of stream one: the log is made of these. */
 export const STREAM_CATEGORIES = ['account-', 'campaign-', 'enrollment-', 'fx-', 'promotion-'] as const;
 
-/** The id of the one credit that a run may give for a product: derived, so that two servers cannot give it twice. */
-export const derivedCreditId = (promotionId: string, advertiserId: string, marketplace: string, product: string) =>
-  `${promotionId}:${advertiserId}:${marketplace}:${product}`;
+/** The id of the one credit that a run may give for this: derived, so that two servers cannot give it twice. */
+export const derivedCreditId = (
+  promotionId: string,
+  advertiserId: string,
+  marketplace: string,
+  product: string,
+  stage: string | null,
+) => `${promotionId}:${advertiserId}:${marketplace}:${product}${stage === null ? '' : `:${stage}`}`;

@@ -34,4 +34,7 @@ export const plusMs = (instant: Instant, ms: number): Instant => instantOf(epoch
 export const earlier = (a: Instant, b: Instant): Instant => (a <= b ? a : b);
 export const later = (a: Instant, b: Instant): Instant => (a >= b ? a : b);
 
+/** The last instant there is. */
+export const LATEST: Instant = instantOf(LATEST_MS);
+
 export const DAY_MS = 86_400_000;

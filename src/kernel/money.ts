@@ -69,6 +69,9 @@ export function convertMinor(minor: bigint, from: string, to: string, rate: Rati
   return divideHalfEven(numerator, denominator);
 }
 
+/** So many at a price for a thousand, in minor units: exact until one rounding, half-even. */
+export const ofThousand = (minor: bigint, count: number): bigint => divideHalfEven(minor * BigInt(count), 1000n);
+
 /** The quotient of two non-negative integers, rounded to the nearest, a tie to the even one. */
 export function divideHalfEven(numerator: bigint, denominator: bigint): bigint {
   const quotient = numerator / denominator;

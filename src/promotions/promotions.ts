@@ -2,17 +2,12 @@ import type { FactHandler, Handled } from '../commands/facts.js';
 import { CommandHandling, type Outcome } from '../commands/handling.js';
 import type { EventStore } from '../event-store/event-store.js';
 import { enrollmentStream, promotionStream } from '../kernel/identifiers.js';
+import type { Instant } from '../kernel/instant.js';
 import type { Fault } from '../kernel/refusal.js';
-import type { AdvertiserInvited, EnrollmentEvent, PromotionEvent } from './domain/events.js';
+import { enrollmentDecider, type EnrollmentCommand } from './domain/enrollment.js';
+import type { EnrollmentEvent, PromotionEvent } from './domain/events.js';
 import { parseTerms } from './domain/parse-terms.js';
-import {
-  enrollmentDecider,
-  promotionDecider,
-  revisionMeant,
-  type InviteAdvertiser,
-  type PromotionCommand,
-  type PromotionState,
-} from './domain/promotion.js';
+import { promotionDecider, revisionMeant, type PromotionCommand, type PromotionState } from './domain/promotion.js';
 import type { PromotionTerms } from './domain/terms.js';
 
 interface Revision {
@@ -20,21 +15,30 @@ interface Revision {
   readonly revision?: number;
   readonly terms: PromotionTerms;
   readonly reason: string;
+  readonly effectiveAt?: Instant;
 }
 
 const ATTEMPTS = 20;
 const HAS_TERMS = new Set(['PromotionPublished', 'PromotionRevised']);
 
-/** The promotions and who is invited to them. */
+const OF_ENROLLMENT: ReadonlySet<string> = new Set<EnrollmentEvent['type']>([
+  'AdvertiserInvited',
+  'InvitationWithdrawn',
+  'OfferActivated',
+  'CodeRedeemed',
+  'ActionAttested',
+]);
+
+/** The promotions, and what advertisers have to do with them. */
 export class Promotions implements FactHandler {
-  readonly facts = new Map([
+  readonly facts: FactHandler['facts'] = new Map<string, { optional?: string[]; asksOthers?: boolean }>([
     ['PromotionPublished', {}],
-    ['PromotionRevised', { asksOthers: true }],
+    ['PromotionRevised', { optional: ['effectiveAt'], asksOthers: true }],
     ['PromotionTerminated', {}],
-    ['AdvertiserInvited', { asksOthers: true }],
+    ...[...OF_ENROLLMENT].map((type) => [type, { asksOthers: true }] as const),
   ]);
   private readonly promotions: CommandHandling<PromotionState, PromotionCommand, PromotionEvent>;
-  private readonly enrollments: CommandHandling<null, InviteAdvertiser, EnrollmentEvent>;
+  private readonly enrollments: CommandHandling<null, EnrollmentCommand, EnrollmentEvent>;
 
   constructor(store: EventStore) {
     this.promotions = new CommandHandling(store, promotionDecider);
@@ -51,7 +55,7 @@ export class Promotions implements FactHandler {
   }
 
   async handle(type: string, data: object, said: object): Promise<Handled> {
-    if (type === 'AdvertiserInvited') return this.invite(data as AdvertiserInvited['data'], said);
+    if (OF_ENROLLMENT.has(type)) return this.enroll({ type, data } as EnrollmentEvent, said);
     const { promotionId } = data as { promotionId: string };
     const stream = promotionStream(promotionId);
     const whole = HAS_TERMS.has(type) ? withParsedTerms(data) : data;
@@ -74,7 +78,7 @@ export class Promotions implements FactHandler {
       const data = { ...said, revision };
       const id = `PromotionRevised:${revision}`;
       const command: PromotionCommand = { type: 'PromotionRevised', data };
-      const outcome = await this.promotions.execute({ stream, command, id, said: data });
+      const outcome = await this.promotions.execute({ stream, command, id, said: { effectiveAt: undefined, ...data } });
       const wasTaken = outcome.status === 'rejected' && outcome.refusal.refused === 'conflicting-duplicate';
       if (!wasTaken || said.revision !== undefined || attempt === ATTEMPTS) return { stream, id, outcome };
     }
@@ -82,7 +86,7 @@ export class Promotions implements FactHandler {
 
   /** The terms as last revised; null when there is no such promotion. */
   async termsOf(promotionId: string): Promise<PromotionTerms | null> {
-    return (await this.stateOf(promotionId)).current?.terms ?? null;
+    return (await this.stateOf(promotionId)).revisions.at(-1)?.terms ?? null;
   }
 
   stateOf(promotionId: string): Promise<PromotionState> {
@@ -102,10 +106,11 @@ export class Promotions implements FactHandler {
     });
   }
 
-  private async invite(data: AdvertiserInvited['data'], said: object): Promise<Handled> {
-    const stream = enrollmentStream(data.promotionId, data.advertiserId);
-    const command: InviteAdvertiser = { type: 'AdvertiserInvited', data, terms: await this.termsOf(data.promotionId) };
-    const id = enrollmentDecider.idOf(command);
+  private async enroll(fact: EnrollmentEvent, said: object): Promise<Handled> {
+    const { promotionId, advertiserId } = fact.data;
+    const stream = enrollmentStream(promotionId, advertiserId);
+    const command: EnrollmentCommand = { ...fact, terms: await this.termsOf(promotionId) };
+    const id = enrollmentDecider.idOf(fact);
     return { stream, id, outcome: await this.enrollments.execute({ stream, command, id, said }) };
   }
 }

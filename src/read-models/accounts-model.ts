@@ -31,6 +31,7 @@ const SCHEMA = `
     id INTEGER PRIMARY KEY,
     account INTEGER NOT NULL,
     credit_id TEXT NOT NULL,
+    promotion_id TEXT NOT NULL,
     position INTEGER NOT NULL,
     applied_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
@@ -43,6 +44,7 @@ const SCHEMA = `
     swept_recorded INTEGER,
     UNIQUE (account, credit_id)
   ) STRICT;
+  CREATE INDEX IF NOT EXISTS credits_by_promotion ON credits (promotion_id, position);
   CREATE INDEX IF NOT EXISTS credits_by_expiry ON credits (account, expires_at);
   CREATE INDEX IF NOT EXISTS credits_unswept ON credits (sweepable_at)
     WHERE swept_position IS NULL AND revoked_position IS NULL;
@@ -54,19 +56,25 @@ const SCHEMA = `
     kind TEXT NOT NULL,
     credit_id TEXT,
     click_id TEXT,
-    draws TEXT,              -- of a click: [{ creditId, amount }]
+    impressions_id TEXT,
+    product TEXT,            -- of a click or impressions
+    draws TEXT,              -- of a click or impressions: [{ creditId, amount }]
     amount TEXT NOT NULL,    -- minor units, signed: what the credit balance gains
     billable TEXT NOT NULL,  -- minor units, signed: what the bill gains
     PRIMARY KEY (account, effective, position)
-  ) STRICT, WITHOUT ROWID`;
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS account_reversals ON account_lines (account, click_id) WHERE kind = 'click-reversed'`;
 
-export type LineKind = 'credit-applied' | 'click' | 'click-reversed' | 'credit-revoked' | 'credit-expired';
+export type LineKind =
+  'credit-applied' | 'click' | 'impressions' | 'click-reversed' | 'credit-revoked' | 'credit-expired';
 
 interface Line {
   readonly kind: LineKind;
   readonly at: Instant;
   readonly creditId?: string;
   readonly clickId?: string;
+  readonly impressionsId?: string;
+  readonly product?: string;
   readonly draws?: readonly CreditPart[];
   readonly amountMinor: bigint;
   readonly billableMinor: bigint;
@@ -78,9 +86,9 @@ interface Line {
  * is not stored: at its `expiresAt` a credit loses what it then holds, by what is known, swept or not.
  */
 export class AccountsModel implements ReadModel {
-  /** By credit: what it holds, and what unreversed clicks hold of it. */
+  /** By credit: what it holds, and what spend holds of it that is not reversed. */
   readonly credits: Lanes;
-  /** By account: what clicks, reversals and revocations put on the bill. */
+  /** By account: what spend, reversals and revocations put on the bill. */
   readonly bills: Lanes;
   private readonly statements: Record<
     'account' | 'open' | 'fact' | 'credit' | 'applied' | 'revoke' | 'sweep' | 'line',
@@ -99,13 +107,13 @@ export class AccountsModel implements ReadModel {
       credit: db.prepare(`SELECT id, expires_at AS expiresAt, swept_position AS swept FROM credits
         WHERE account = ? AND credit_id = ?`),
       applied:
-        db.prepare(`INSERT INTO credits (account, credit_id, position, applied_at, expires_at, sweepable_at, data)
-        VALUES (?, ?, ?, ?, ?, ?, ?)`),
+        db.prepare(`INSERT INTO credits (account, credit_id, promotion_id, position, applied_at, expires_at, sweepable_at, data)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`),
       revoke: db.prepare('UPDATE credits SET revoked_position = ?, revoked_at = ? WHERE id = ?'),
       sweep: db.prepare('UPDATE credits SET swept_position = ?, swept_recorded = ? WHERE id = ?'),
       line: db.prepare(`INSERT INTO account_lines
-        (account, effective, position, recorded, kind, credit_id, click_id, draws, amount, billable)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+        (account, effective, position, recorded, kind, credit_id, click_id, impressions_id, product,
+        draws, amount, billable) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
     };
   }
 
@@ -126,8 +134,14 @@ export class AccountsModel implements ReadModel {
       case 'CreditApplied':
         return this.applied(account, event, fact.data);
       case 'ClickSpent': {
-        const { clickId, occurredAt: at, draws } = fact.data;
-        return this.book(account, event, { kind: 'click', at, clickId, draws, ...this.move(account, event, fact, at) });
+        const { clickId, product, occurredAt: at, draws } = fact.data;
+        const moved = this.move(account, event, fact, at);
+        return this.book(account, event, { kind: 'click', at, clickId, product, draws, ...moved });
+      }
+      case 'ImpressionsSpent': {
+        const { impressionsId, product, occurredAt: at, draws } = fact.data;
+        const moved = this.move(account, event, fact, at);
+        return this.book(account, event, { kind: 'impressions', at, impressionsId, product, draws, ...moved });
       }
       case 'ClickReversed': {
         const { clickId, occurredAt: at } = fact.data;
@@ -173,6 +187,7 @@ export class AccountsModel implements ReadModel {
     const { lastInsertRowid } = this.statements.applied.run(
       account,
       creditId,
+      data.promotionId,
       event.position,
       appliedMs,
       epochMs(expiresAt),
@@ -204,6 +219,8 @@ export class AccountsModel implements ReadModel {
       line.kind,
       line.creditId ?? null,
       line.clickId ?? null,
+      line.impressionsId ?? null,
+      line.product ?? null,
       line.draws ? JSON.stringify(line.draws.map(plainPart)) : null,
       String(line.amountMinor),
       String(line.billableMinor),
@@ -226,7 +243,7 @@ export class AccountsModel implements ReadModel {
 
 const plainPart = ({ creditId, amount }: CreditPart) => ({ creditId, amount: amount.amount });
 
-/** One movement a credit: a click that was restored in one part and clawed back in another names it once. */
+/** One movement a credit: a click restored in one part and clawed back in another names it once. */
 function byCredit(movements: readonly Movement[]): Iterable<Movement> {
   const sums = new Map<string, Movement>();
   for (const { creditId, held, drawn } of movements) {

@@ -40,6 +40,10 @@ export interface CreditBalance extends Pick<
   readonly status: CreditStatus;
   readonly remaining: string;
   readonly drawn: string;
+  /** Absent, as `revision` is, where the credit does not name it. */
+  readonly stage?: string;
+  /** Of the promotion, by which it was granted. */
+  readonly revision?: number;
   /** Whether it was applied as soon after qualifying as the terms promise; null for a manual grant. */
   readonly withinSla: boolean | null;
 }
@@ -67,17 +71,21 @@ export interface AccountAt {
 
 export class AccountQueries {
   private readonly listings = new Map<string, StatementSync>();
-  private readonly statements: Record<'all' | 'sweepable', StatementSync>;
+  private readonly statements: Record<'all' | 'ofPromotion' | 'sweepable', StatementSync>;
 
   constructor(
     private readonly db: ReadModelDatabase,
     private readonly reader: AccountsReader,
-    /** How long after qualifying a credit of the promotion is due, in ms, by the terms known at a position. */
+    /**
+     * How long after qualifying a credit was due, in ms, by the promotion's terms as known at a position: of credits from
+     * before there was a second version of terms, which do not say it themselves.
+     */
     private readonly serviceLevelMs: (promotionId: string, known: Position) => number,
   ) {
     this.statements = {
       all: db.prepare(`SELECT advertiser_id AS advertiserId, marketplace FROM accounts
         WHERE (advertiser_id, marketplace) > (?, ?) AND position <= ? ORDER BY advertiser_id, marketplace LIMIT ${CHUNK}`),
+      ofPromotion: db.prepare(`SELECT data FROM credits WHERE promotion_id = ? AND position <= ? ORDER BY position`),
       sweepable: db.prepare(`SELECT c.id, c.sweepable_at AS sweepableAt, c.account,
           a.advertiser_id AS advertiserId, a.marketplace
         FROM credits c CROSS JOIN accounts a ON a.id = c.account
@@ -140,10 +148,22 @@ export class AccountQueries {
     };
   }
 
+  /** Null when it is not open at the moment, or not known. */
+  openAccount(advertiserId: string, marketplace: string, moment: Moment): AccountAt | null {
+    const account = this.accountAt(advertiserId, marketplace, moment);
+    return account?.open ? account : null;
+  }
+
   /** Every credit recorded by then, whenever it is applied, in the order of the balance. */
   creditsOf(advertiserId: string, marketplace: string, known: Position): CreditRow[] {
     const account = this.reader.account(advertiserId, marketplace, known);
     return isRefusal(account) ? [] : this.reader.credits(account.id, known);
+  }
+
+  /** Every credit of a promotion recorded by then, in any account and whenever it is applied, in the order recorded. */
+  creditsOfPromotion(promotionId: string, known: Position): CreditApplied['data'][] {
+    const rows = this.statements.ofPromotion.all(promotionId, known);
+    return rows.map(({ data }) => JSON.parse(String(data)) as CreditApplied['data']);
   }
 
   /** All accounts whose opening is known, by advertiserId, then marketplace. */
@@ -175,8 +195,8 @@ export class AccountQueries {
 
   /** By the terms as they were when the credit was given; null for a credit that nobody qualified for. */
   private withinSla({ data, position }: CreditRow): boolean | null {
-    const { qualifiedAt, appliedAt, promotionId } = data;
-    return qualifiedAt && appliedAt <= plusMs(qualifiedAt, this.serviceLevelMs(promotionId, position));
+    const { qualifiedAt, appliedAt, promotionId, dueBy } = data;
+    return qualifiedAt && appliedAt <= (dueBy ?? plusMs(qualifiedAt, this.serviceLevelMs(promotionId, position)));
   }
 
   private listing(filter: Partial<AccountKey>): StatementSync {
@@ -223,6 +243,7 @@ function creditBalance(
   withinSla: boolean | null,
 ): CreditBalance {
   const { creditId, promotionId, product, granted, applied, qualifiedAt, appliedAt, expiresAt, fx, origin } = data;
+  const { stage, revision } = data;
   return {
     creditId,
     promotionId,
@@ -238,5 +259,7 @@ function creditBalance(
     withinSla,
     fx,
     origin,
+    ...(stage === undefined ? {} : { stage }),
+    ...(revision === undefined ? {} : { revision }),
   };
 }

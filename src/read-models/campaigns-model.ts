@@ -1,12 +1,12 @@
-import type { StatementSync } from 'node:sqlite';
+import type { SQLOutputValue, StatementSync } from 'node:sqlite';
 import { changeOf } from '../../projections/qualifying-weeks.js';
 import type { CampaignEvent, CampaignOwner } from '../campaigns/domain/events.js';
 import type { Recorded } from '../event-store/event-store.js';
 import { never } from '../kernel/decider.js';
 import { epochMs, instantOf, type Instant } from '../kernel/instant.js';
-import type { ApiChange, CampaignFacts } from '../promotions/domain/qualifying.js';
+import type { ApiChange, CampaignFacts } from '../promotions/domain/facts.js';
 import type { ReadModel, ReadModelDatabase } from './database.js';
-import type { Moment } from './moment.js';
+import { instantIn, type Moment } from './moment.js';
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS campaigns (
@@ -18,12 +18,13 @@ const SCHEMA = `
     marketplace TEXT,
     product TEXT
   ) STRICT;
-  CREATE INDEX IF NOT EXISTS campaigns_by_owner ON campaigns (advertiser_id, marketplace, product);
+  CREATE INDEX IF NOT EXISTS campaigns_by_owner ON campaigns (advertiser_id, marketplace, campaign_id);
   CREATE TABLE IF NOT EXISTS campaign_activity (
     campaign INTEGER NOT NULL,
     effective INTEGER NOT NULL,
     position INTEGER NOT NULL,
     active INTEGER NOT NULL,
+    planned_end INTEGER,     -- of an activation; null: none is planned
     PRIMARY KEY (campaign, effective, position)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS campaign_changes (
@@ -37,10 +38,11 @@ const SCHEMA = `
     PRIMARY KEY (campaign, effective, position)
   ) STRICT, WITHOUT ROWID`;
 
+type Row = Record<string, SQLOutputValue>;
+
 /** What qualifying is computed from: the facts of campaigns, in effective order. */
 export class CampaignsModel implements ReadModel {
   private readonly statements: Record<
-    | 'marketplaces'
     | 'campaign'
     | 'create'
     | 'own'
@@ -48,6 +50,7 @@ export class CampaignsModel implements ReadModel {
     | 'change'
     | 'owned'
     | 'activities'
+    | 'firstActive'
     | 'changes'
     | 'usedBetween',
     StatementSync
@@ -61,17 +64,19 @@ export class CampaignsModel implements ReadModel {
       own: db.prepare(
         'UPDATE campaigns SET owned_from = ?, advertiser_id = ?, marketplace = ?, product = ? WHERE id = ?',
       ),
-      activity: db.prepare('INSERT INTO campaign_activity (campaign, effective, position, active) VALUES (?, ?, ?, ?)'),
+      activity: db.prepare(`INSERT INTO campaign_activity
+        (campaign, effective, position, active, planned_end) VALUES (?, ?, ?, ?, ?)`),
       change: db.prepare(`INSERT INTO campaign_changes
         (campaign, effective, position, partner_id, method, path, changes) VALUES (?, ?, ?, ?, ?, ?, ?)`),
-      marketplaces: db.prepare(`SELECT DISTINCT marketplace FROM campaigns
-        WHERE advertiser_id = ? AND owned_from <= ? ORDER BY marketplace`),
-      owned: db.prepare(`SELECT id, campaign_id AS campaignId FROM campaigns
-        WHERE advertiser_id = ? AND marketplace = ? AND product = ? AND owned_from <= ? ORDER BY campaign_id`),
-      activities: db.prepare(`SELECT effective, active FROM campaign_activity
+      owned: db.prepare(`SELECT id, campaign_id AS campaignId, product FROM campaigns
+        WHERE advertiser_id = ? AND marketplace = ? AND owned_from <= ? ORDER BY campaign_id`),
+      firstActive: db.prepare(`SELECT min(f.effective) AS first
+        FROM campaigns c JOIN campaign_activity f ON f.campaign = c.id
+        WHERE c.advertiser_id = ? AND c.owned_from <= ? AND f.active = 1 AND f.effective <= ? AND f.position <= ?`),
+      activities: db.prepare(`SELECT effective, active, planned_end AS plannedEnd FROM campaign_activity
         WHERE campaign = ? AND effective <= ? AND position <= ? ORDER BY effective, position`),
       changes: db.prepare(`SELECT effective, partner_id AS partnerId, method, path, changes FROM campaign_changes
-        WHERE campaign = ? AND effective >= ? AND effective <= ? AND position <= ? ORDER BY effective, position`),
+        WHERE campaign = ? AND effective <= ? AND position <= ? ORDER BY effective, position`),
       usedBetween: db.prepare(`SELECT 1 FROM campaigns c JOIN campaign_changes f ON f.campaign = c.id
         WHERE c.advertiser_id = ? AND f.effective >= ? AND f.effective < ? AND f.effective <= ? AND f.position <= ?
         LIMIT 1`),
@@ -83,17 +88,16 @@ export class CampaignsModel implements ReadModel {
     const fact = event as unknown as CampaignEvent;
     const effective = epochMs(fact.data.occurredAt);
     switch (fact.type) {
-      case 'CampaignActivated':
-        this.statements.activity.run(
-          this.campaign(fact.data.campaignId, event, fact.data),
-          effective,
-          event.position,
-          1,
-        );
+      case 'CampaignActivated': {
+        const { campaignId, plannedEnd } = fact.data;
+        const campaign = this.campaign(campaignId, event, fact.data);
+        const end = plannedEnd === undefined ? null : epochMs(plannedEnd);
+        this.statements.activity.run(campaign, effective, event.position, 1, end);
         return;
+      }
       case 'CampaignPaused':
       case 'CampaignEnded':
-        this.statements.activity.run(this.campaign(fact.data.campaignId, event), effective, event.position, 0);
+        this.statements.activity.run(this.campaign(fact.data.campaignId, event), effective, event.position, 0, null);
         return;
       case 'ApiChangeRecorded': {
         const { partnerId, method, path, changes } = changeOf(fact);
@@ -110,27 +114,36 @@ export class CampaignsModel implements ReadModel {
     // Nothing is kept outside the tables.
   }
 
-  /** What is known of the advertiser's campaigns of a product, changes from `since` on, effective by then. */
-  factsOf(owner: CampaignOwner, since: Instant, { asOf, known }: Moment): readonly CampaignFacts[] {
-    const until = epochMs(asOf);
-    return this.statements.owned.all(owner.advertiserId, owner.marketplace, owner.product, known).map((row) => ({
-      campaignId: String(row['campaignId']),
-      activity: this.statements.activities.all(row['id']!, until, known).map(({ effective, active }) => ({
-        at: instantOf(Number(effective)),
-        active: active === 1n,
-      })),
-      changes: this.statements.changes
-        .all(row['id']!, epochMs(since), until, known)
-        .map(
-          ({ effective, changes, ...change }) =>
-            ({ ...change, at: instantOf(Number(effective)), changes: Number(changes) }) as ApiChange,
-        ),
-    }));
+  /** What is known of the advertiser's campaigns of all products in a marketplace, effective by then; by campaignId. */
+  factsIn(advertiserId: string, marketplace: string, moment: Moment): readonly CampaignFacts[] {
+    return this.statements.owned
+      .all(advertiserId, marketplace, moment.known)
+      .map((row) => this.facts(row, moment))
+      .filter(({ activity, changes }) => activity.length + changes.length > 0);
   }
 
-  /** Where the advertiser has campaigns, by what is known. */
-  marketplacesOf(advertiserId: string, { known }: Moment): string[] {
-    return this.statements.marketplaces.all(advertiserId, known).map(({ marketplace }) => String(marketplace));
+  /** When the first campaign of the advertiser, of any marketplace and product, was activated, by then. */
+  firstActivation(advertiserId: string, { asOf, known }: Moment): Instant | null {
+    return instantIn(this.statements.firstActive.get(advertiserId, known, epochMs(asOf), known)?.['first']);
+  }
+
+  private facts(row: Row, { asOf, known }: Moment): CampaignFacts {
+    const until = epochMs(asOf);
+    const { activities, changes } = this.statements;
+    return {
+      campaignId: String(row['campaignId']),
+      product: String(row['product']),
+      activity: activities.all(row['id']!, until, known).map(({ effective, active, plannedEnd }) => {
+        const at = instantOf(Number(effective));
+        return active === 1n ? { at, active: true, plannedEnd: instantIn(plannedEnd) } : { at, active: false };
+      }),
+      changes: changes
+        .all(row['id']!, until, known)
+        .map(
+          ({ effective, changes: count, ...change }) =>
+            ({ ...change, at: instantOf(Number(effective)), changes: Number(count) }) as ApiChange,
+        ),
+    };
   }
 
   /** Whether any API change of the advertiser lies in [from, to), effective by then. */

@@ -1,3 +1,4 @@
+import { covers } from '../accounts/domain/burn-down.js';
 import type { ClickReversed, ClickSpent, CreditPart } from '../accounts/domain/events.js';
 import type { EventStore, Position, Recorded } from '../event-store/event-store.js';
 import { accountStream } from '../kernel/identifiers.js';
@@ -77,7 +78,8 @@ export class ClickExplanations {
     if (!credit || credit.data.appliedAt > click.occurredAt) return 'not-yet-applied';
     if (credit.revokedAt !== null) return 'revoked';
     if (credit.swept || click.occurredAt >= credit.data.expiresAt) return 'expired';
-    if (!credit.data.appliesTo.includes(click.product)) return 'product-not-covered';
+    const { appliesTo, spendKinds = null } = credit.data;
+    if (!covers({ appliesTo, spendKinds }, { product: click.product, kind: 'clicks' })) return 'product-not-covered';
     const least = this.reader.leastHeld(credit.id, epochMs(click.occurredAt), position - 1n);
     return least === 0n ? 'exhausted' : 'not-needed';
   }

@@ -1,8 +1,12 @@
 import type { Position } from '../event-store/event-store.js';
-import type { Instant } from '../kernel/instant.js';
+import { instantOf, type Instant } from '../kernel/instant.js';
 
 /** A point on both time axes: what had happened by `asOf`, as the log said it up to and including `known`. */
 export interface Moment {
   readonly asOf: Instant;
   readonly known: Position;
 }
+
+/** The instant in a column of ms since 1970; null when there is none. */
+export const instantIn = (column: unknown): Instant | null =>
+  typeof column === 'bigint' ? instantOf(Number(column)) : null;

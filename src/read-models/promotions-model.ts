@@ -1,8 +1,11 @@
 import type { StatementSync } from 'node:sqlite';
 import { disbursements, type Disbursements } from '../../projections/disbursements.js';
 import type { Position, Recorded } from '../event-store/event-store.js';
-import { epochMs, instantOf } from '../kernel/instant.js';
+import type { EventLike } from '../kernel/decider.js';
+import { epochMs } from '../kernel/instant.js';
+import { enrollmentOf } from '../promotions/domain/enrollment.js';
 import type { EnrollmentEvent, PromotionEvent } from '../promotions/domain/events.js';
+import type { EnrollmentFacts } from '../promotions/domain/facts.js';
 import type { ReadModel, ReadModelDatabase } from './database.js';
 import type { Moment } from './moment.js';
 
@@ -14,14 +17,17 @@ const SCHEMA = `
     data TEXT NOT NULL,
     PRIMARY KEY (promotion_id, position)
   ) STRICT, WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS invitations (
+  CREATE TABLE IF NOT EXISTS enrollment_facts (
     promotion_id TEXT NOT NULL,
     advertiser_id TEXT NOT NULL,
-    partner_id TEXT NOT NULL,
     effective INTEGER NOT NULL,
     position INTEGER NOT NULL,
-    PRIMARY KEY (promotion_id, advertiser_id)
-  ) STRICT, WITHOUT ROWID`;
+    type TEXT NOT NULL,
+    data TEXT NOT NULL,
+    PRIMARY KEY (promotion_id, advertiser_id, effective, position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS enrollment_invited ON enrollment_facts (promotion_id, advertiser_id)
+    WHERE type = 'AdvertiserInvited'`;
 
 const CHUNK = 500;
 const STATES = 64;
@@ -30,7 +36,7 @@ const STATES = 64;
 export class PromotionsModel implements ReadModel {
   private readonly states = new Map<string, Disbursements>();
   private readonly statements: Record<
-    'add' | 'invite' | 'last' | 'events' | 'ids' | 'invitation' | 'invited',
+    'add' | 'enroll' | 'last' | 'events' | 'ids' | 'enrollment' | 'invited',
     StatementSync
   >;
 
@@ -38,17 +44,18 @@ export class PromotionsModel implements ReadModel {
     db.create(SCHEMA);
     this.statements = {
       add: db.prepare('INSERT INTO promotion_events (promotion_id, position, type, data) VALUES (?, ?, ?, ?)'),
-      invite: db.prepare(`INSERT INTO invitations
-        (promotion_id, advertiser_id, partner_id, effective, position) VALUES (?, ?, ?, ?, ?)`),
+      enroll: db.prepare(`INSERT INTO enrollment_facts
+        (promotion_id, advertiser_id, effective, position, type, data) VALUES (?, ?, ?, ?, ?, ?)`),
       last: db.prepare('SELECT max(position) AS last FROM promotion_events WHERE promotion_id = ? AND position <= ?'),
       events: db.prepare(`SELECT type, data FROM promotion_events
         WHERE promotion_id = ? AND position <= ? ORDER BY position`),
       ids: db.prepare(`SELECT DISTINCT promotion_id AS id FROM promotion_events
         WHERE promotion_id > ? AND position <= ? ORDER BY promotion_id LIMIT ?`),
-      invitation: db.prepare(`SELECT partner_id AS partnerId, effective FROM invitations
-        WHERE promotion_id = ? AND advertiser_id = ? AND effective <= ? AND position <= ?`),
-      invited: db.prepare(`SELECT advertiser_id AS id FROM invitations
-        WHERE promotion_id = ? AND advertiser_id > ? AND effective <= ? AND position <= ?
+      enrollment: db.prepare(`SELECT type, data FROM enrollment_facts
+        WHERE promotion_id = ? AND advertiser_id = ? AND effective <= ? AND position <= ?
+        ORDER BY effective, position`),
+      invited: db.prepare(`SELECT advertiser_id AS id FROM enrollment_facts
+        WHERE type = 'AdvertiserInvited' AND promotion_id = ? AND advertiser_id > ? AND effective <= ? AND position <= ?
         ORDER BY advertiser_id LIMIT ${CHUNK}`),
     };
   }
@@ -58,8 +65,9 @@ export class PromotionsModel implements ReadModel {
       const { promotionId } = (event as unknown as PromotionEvent).data;
       this.statements.add.run(promotionId, event.position, event.type, JSON.stringify(event.data));
     } else if (event.stream.startsWith('enrollment-')) {
-      const { promotionId, advertiserId, partnerId, occurredAt } = (event as unknown as EnrollmentEvent).data;
-      this.statements.invite.run(promotionId, advertiserId, partnerId, epochMs(occurredAt), event.position);
+      const { promotionId, advertiserId, occurredAt } = (event as unknown as EnrollmentEvent).data;
+      const at = epochMs(occurredAt);
+      this.statements.enroll.run(promotionId, advertiserId, at, event.position, event.type, JSON.stringify(event.data));
     }
   }
 
@@ -76,7 +84,7 @@ export class PromotionsModel implements ReadModel {
     if (kept) return kept;
     const state = this.statements.events
       .all(promotionId, last)
-      .map(({ type, data }) => ({ type, data: JSON.parse(String(data)) as unknown }) as PromotionEvent)
+      .map(eventOf<PromotionEvent>)
       .reduce((folded, event) => disbursements.evolve(folded, event), disbursements.initial());
     if (this.states.size >= STATES) this.states.delete(this.states.keys().next().value!);
     this.states.set(key, state);
@@ -88,10 +96,10 @@ export class PromotionsModel implements ReadModel {
     return this.statements.ids.all(after, known, limit).map(({ id }) => String(id));
   }
 
-  /** The invitation in effect by then. */
-  invitation(promotionId: string, advertiserId: string, { asOf, known }: Moment) {
-    const row = this.statements.invitation.get(promotionId, advertiserId, epochMs(asOf), known);
-    return row ? { partnerId: String(row['partnerId']), at: instantOf(Number(row['effective'])) } : null;
+  /** What the advertiser has to do with the promotion by then. */
+  enrollment(promotionId: string, advertiserId: string, { asOf, known }: Moment): EnrollmentFacts {
+    const rows = this.statements.enrollment.all(promotionId, advertiserId, epochMs(asOf), known);
+    return enrollmentOf(rows.map(eventOf<EnrollmentEvent>));
   }
 
   /** Advertisers whose invitation is in effect by then, in order; read in chunks, safe while others write. */
@@ -104,3 +112,6 @@ export class PromotionsModel implements ReadModel {
     }
   }
 }
+
+const eventOf = <Event extends EventLike>({ type, data }: Record<string, unknown>): Event =>
+  ({ type, data: JSON.parse(String(data)) as unknown }) as unknown as Event;

@@ -3,8 +3,15 @@ import type { EventStore, Position, Recorded } from '../event-store/event-store.
 import type { Instant } from '../kernel/instant.js';
 import type { Money } from '../kernel/money.js';
 import { isRefusal, refuse, type Refusal } from '../kernel/refusal.js';
-import type { Deferral } from '../promotions/domain/events.js';
-import { qualificationOf, type GivenCredit, type Qualification } from '../promotions/domain/qualification.js';
+import type { Deferral, LeftOut } from '../promotions/domain/events.js';
+import {
+  marketplacesAsOne,
+  qualificationsOf,
+  type HeldCredit,
+  type Qualification,
+} from '../promotions/domain/qualification.js';
+import { revisionAt, runsOf } from '../promotions/domain/revisions.js';
+import { rulesOf } from '../promotions/domain/rules.js';
 import { endOf, type AccountKey } from './accounts-queries.js';
 import { badCursor, cursorAfter, openCursor, type Page, type Paging } from './cursors.js';
 import type { Moment } from './moment.js';
@@ -26,6 +33,8 @@ export interface RunListed {
   readonly deferred: number;
   readonly credits: readonly string[];
   readonly deferrals: readonly Deferral[];
+  /** Who is left out for good, told by the first run that found it. */
+  readonly leftOut: readonly LeftOut[];
 }
 
 /** Every question, answered from the read models alone: an answer's own fields, or why there is none. */
@@ -75,7 +84,7 @@ export class Queries {
     return this.readModels.clicks.click(moment, advertiserId, marketplace, clickId);
   }
 
-  /** One item for every product of the terms; any advertiser and marketplace is answered. */
+  /** One item for each product of the terms, or all of them as one, and stage; any advertiser and marketplace is answered. */
   qualification(
     moment: Moment,
     advertiserId: string,
@@ -83,25 +92,52 @@ export class Queries {
     promotionId: string,
   ): { readonly items: readonly Qualification[] } | Refusal {
     const { readModels } = this;
-    const facts = readModels.advertiserFacts(promotionId, advertiserId, marketplace, moment);
+    const promotion = readModels.promotions.stateOf(promotionId, moment.known);
+    if (!promotion?.calendar) return unknownPromotion(promotionId);
+    const { terms, calendar } = revisionAt(promotion.revisions, moment.asOf);
+    const facts = readModels.subjectFacts(promotionId, advertiserId, marketplace, moment, calendar);
     if (!facts) return unknownPromotion(promotionId);
-    const completed = this.completedRuns(moment, promotionId);
-    const credits = readModels.accounts
-      .creditsOf(advertiserId, marketplace, moment.known)
-      .filter(({ data }) => data.promotionId === promotionId && data.appliedAt <= moment.asOf);
-    const items = facts.terms.products.map((product) => {
-      const credit = credits.find(({ data }) => data.product === product);
-      const given: GivenCredit | null = credit
-        ? {
-            status: endOf(credit, moment.asOf) ?? 'applied',
-            qualifiedAt: credit.data.qualifiedAt,
-            campaignId: credit.data.campaignId,
-          }
-        : null;
-      const campaigns = readModels.campaignFacts(facts, product, moment);
-      return qualificationOf(facts, product, campaigns, given, completed, moment.asOf);
+    const rules = rulesOf(terms);
+    const { terminated } = promotion;
+    const book = readModels.rates.book(moment.known);
+    const items = qualificationsOf({
+      rules,
+      calendar,
+      facts,
+      terminatedAt: terminated && terminated.at <= moment.asOf ? (terminated.at as Instant) : null,
+      excludedSince: this.firstApplied(rules.eligibility.excludes, advertiserId, moment.known),
+      convertAt: (amount, currency, at) => convertMoney(book, amount, currency, at, rules.fxMaxAge),
+      credits: marketplacesAsOne(rules, marketplace).flatMap((each) =>
+        this.heldCredits(moment, advertiserId, each, promotionId),
+      ),
+      runs: runsOf(promotion.revisions),
+      completed: this.completedRuns(moment, promotionId),
+      asOf: moment.asOf,
     });
     return { items };
+  }
+
+  /** When the advertiser was first applied a credit of one of these promotions, anywhere. */
+  private firstApplied(promotionIds: readonly string[], advertiserId: string, known: Position): Instant | null {
+    return promotionIds
+      .flatMap((promotionId) => this.readModels.accounts.creditsOfPromotion(promotionId, known))
+      .filter((credit) => credit.advertiserId === advertiserId)
+      .reduce<Instant | null>((first, { appliedAt }) => (first && first <= appliedAt ? first : appliedAt), null);
+  }
+
+  private heldCredits(
+    { asOf, known }: Moment,
+    advertiserId: string,
+    marketplace: string,
+    promotionId: string,
+  ): readonly HeldCredit[] {
+    return this.readModels.accounts
+      .creditsOf(advertiserId, marketplace, known)
+      .filter(({ data }) => data.promotionId === promotionId && data.appliedAt <= asOf)
+      .map((credit) => {
+        const { creditId, product, stage = null, qualifiedAt, campaignId } = credit.data;
+        return { creditId, product, stage, status: endOf(credit, asOf) ?? 'applied', qualifiedAt, campaignId };
+      });
   }
 
   promotions(moment: Moment, { limit, cursor }: Paging): Page<object> | Refusal {
@@ -126,21 +162,26 @@ export class Queries {
     const { revision, terms, calendar, terminated } = promotion;
     const ended = terminated && terminated.at <= asOf ? terminated : null;
     const phase = asOf < calendar.start ? 'scheduled' : asOf < calendar.end ? 'running' : 'ended';
-    return { promotionId, revision, state: ended ? 'terminated' : phase, terminated: ended, terms, calendar };
+    const state = ended ? 'terminated' : phase;
+    const revisions = promotion.revisions.map(({ revision: number, effectiveAt }) => ({
+      revision: number,
+      effectiveAt,
+    }));
+    return { promotionId, revision, revisions, state, terminated: ended, terms, calendar };
   }
 
   disbursements(moment: Moment, promotionId: string): { readonly items: readonly RunListed[] } | Refusal {
     const promotion = this.readModels.promotions.stateOf(promotionId, moment.known);
     if (!promotion?.calendar) return unknownPromotion(promotionId);
     const completed = new Map(this.completedRuns(moment, promotionId).map((run) => [run.date, run]));
-    const items = promotion.calendar.runs.map(({ date, runAt }): RunListed => {
+    const items = runsOf(promotion.revisions).map(({ date, runAt }): RunListed => {
       const run = completed.get(date);
       if (!run) {
         const state = runAt <= moment.asOf ? 'due' : 'planned';
-        return { date, runAt, state, applied: 0, deferred: 0, credits: [], deferrals: [] };
+        return { date, runAt, state, applied: 0, deferred: 0, credits: [], deferrals: [], leftOut: [] };
       }
-      const { applied, deferred, credits, deferrals } = run;
-      return { date, runAt: run.runAt, state: 'completed', applied, deferred, credits, deferrals };
+      const { applied, deferred, credits, deferrals, leftOut = [] } = run;
+      return { date, runAt: run.runAt, state: 'completed', applied, deferred, credits, deferrals, leftOut };
     });
     return { items };
   }
@@ -153,7 +194,7 @@ export class Queries {
     if (promotionId !== undefined) {
       const terms = this.readModels.promotions.stateOf(promotionId, known)?.terms;
       if (!terms) return unknownPromotion(promotionId);
-      ({ maxAge } = terms.fx);
+      maxAge = rulesOf(terms).fxMaxAge;
     }
     const converted: Conversion | Refusal = convertMoney(this.readModels.rates.book(known), amount, to, asOf, maxAge);
     return isRefusal(converted) ? converted : { amount: converted.money.amount, rates: converted.fx?.rates ?? [] };

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreUnavailableError, type EventStore, type Position } from '../event-store/event-store.js';
 import { daysMs } from '../kernel/calendar.js';
 import type { Instant } from '../kernel/instant.js';
-import type { CampaignFacts } from '../promotions/domain/qualifying.js';
-import type { AdvertiserFacts } from '../promotions/domain/qualification.js';
-import { AccountQueries } from './accounts-queries.js';
+import type { SubjectFacts } from '../promotions/domain/facts.js';
+import { rulesOf, type Rules } from '../promotions/domain/rules.js';
+import { AccountQueries, type AccountKey } from './accounts-queries.js';
 import { AccountsModel } from './accounts-model.js';
 import { AccountsReader } from './accounts-reader.js';
 import { CampaignsModel } from './campaigns-model.js';
@@ -16,6 +16,7 @@ import { PromotionsModel } from './promotions-model.js';
 import { RatesModel } from './rates-model.js';
 import { ReadModelRunner } from './runner.js';
 import { Statements } from './statement.js';
+import { Subjects } from './subjects.js';
 
 /** How long an answer waits for the read models, in ms. */
 const PATIENCE_MS = 5000;
@@ -38,6 +39,7 @@ export class ReadModels {
   readonly promotions: PromotionsModel;
   readonly rates: RatesModel;
   readonly times: LogTimes;
+  private readonly subjects: Subjects;
   readonly runner: ReadModelRunner;
   /** Null until the store has been reached. */
   private headAtStart: Position | null = null;
@@ -57,10 +59,13 @@ export class ReadModels {
     const reader = new AccountsReader(db, accounts);
     this.accounts = new AccountQueries(db, reader, (promotionId, known) => {
       const terms = this.promotions.stateOf(promotionId, known)?.terms;
-      if (!terms) throw new Error(`a credit of promotion ${promotionId}, which is not known at ${known}`);
-      return daysMs(terms.disbursement.within);
+      if (terms?.version !== 1) throw new Error(`no terms of version 1 of promotion ${promotionId} at ${known}`);
+      const { within } = rulesOf(terms).stages[0]!.disbursement;
+      if (typeof within !== 'string') throw new Error(`promotion ${promotionId} has credits that say nothing of dueBy`);
+      return daysMs(within);
     });
     this.statements = new Statements(db, reader);
+    this.subjects = new Subjects(db, reader, this.campaigns, this.promotions);
     this.clicks = new ClickExplanations(store, reader);
     const models = [this.times, accounts, this.campaigns, this.promotions, this.rates];
     this.runner = new ReadModelRunner(store, db, models);
@@ -124,30 +129,28 @@ export class ReadModels {
     );
   }
 
-  /** What a promotion's rules ask of an advertiser in a marketplace; undefined when the promotion is not known. */
-  advertiserFacts(
+  /**
+   * What conditions look at; undefined when the promotion is not known. With a `calendar` of its own, of terms that are
+   * previewed or were in force before, the promotion need not be known.
+   */
+  subjectFacts(
     promotionId: string,
     advertiserId: string,
     marketplace: string,
     moment: Moment,
-  ): AdvertiserFacts | undefined {
-    const { terms, calendar, terminated } = this.promotions.stateOf(promotionId, moment.known) ?? {};
-    if (!terms || !calendar) return undefined;
-    const { dormantFrom, start } = calendar;
-    return {
-      terms,
-      calendar,
-      advertiserId,
-      marketplace,
-      terminatedAt: terminated && terminated.at <= moment.asOf ? (terminated.at as Instant) : null,
-      invitation: this.promotions.invitation(promotionId, advertiserId, moment),
-      priorApiUse: dormantFrom !== null && this.campaigns.usedApiBetween(advertiserId, dormantFrom, start, moment),
-    };
+    calendar = this.promotions.stateOf(promotionId, moment.known)?.calendar,
+  ): SubjectFacts | undefined {
+    return calendar ? this.subjects.factsOf(promotionId, calendar, advertiserId, marketplace, moment) : undefined;
   }
 
-  /** The facts of the advertiser's campaigns of a product that the promotion looks at. */
-  campaignFacts(facts: AdvertiserFacts, product: string, moment: Moment): readonly CampaignFacts[] {
-    return this.campaigns.factsOf({ ...facts, product }, facts.calendar.start, moment);
+  /** Whom a run has to look at: see `Subjects.candidates`. */
+  candidates(promotionId: string, rules: Rules, moment: Moment): Iterable<AccountKey> {
+    return this.subjects.candidates(promotionId, rules, moment);
+  }
+
+  /** Up to when what counts for an advertiser only grows: see `Subjects.nextReversal`. */
+  nextReversal(advertiserId: string, moment: Moment): Instant | null {
+    return this.subjects.nextReversal(advertiserId, moment);
   }
 
   private async follow(): Promise<void> {

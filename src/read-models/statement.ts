@@ -17,6 +17,7 @@ export interface StatementLine {
   readonly kind: LineKind;
   readonly creditId?: string;
   readonly clickId?: string;
+  readonly impressionsId?: string;
   readonly draws?: readonly { readonly creditId: string; readonly amount: string }[];
   /** Plain amounts in the account's currency: the changes of the credit balance and of the bill, and the balance after. */
   readonly amount: string;
@@ -42,6 +43,7 @@ interface LineRow {
   readonly kind: LineKind;
   readonly creditId: string | null;
   readonly clickId: string | null;
+  readonly impressionsId: string | null;
   readonly draws: string | null;
   readonly amount: string;
   readonly billable: string;
@@ -58,12 +60,12 @@ export class Statements {
     // Both halves come in this order by an index, so SQLite merges them and reads no further than the page.
     this.lines = db.prepare(`
       SELECT effective, position AS place, NULL AS lapsing, recorded, kind, credit_id AS creditId, click_id AS clickId,
-        draws, amount, billable
+        impressions_id AS impressionsId, draws, amount, billable
       FROM account_lines
       WHERE account = :account AND effective >= :from AND effective < :until AND position <= :known
       UNION ALL
       SELECT expires_at, iif(swept_position <= :known, swept_position, ${LAST}), id,
-        iif(swept_position <= :known, swept_recorded, NULL), 'credit-expired', credit_id, NULL, NULL, '0', '0'
+        iif(swept_position <= :known, swept_recorded, NULL), 'credit-expired', credit_id, NULL, NULL, NULL, '0', '0'
       FROM credits
       WHERE account = :account AND expires_at >= :from AND expires_at < :until AND position <= :known
       ORDER BY effective, place, creditId`);
@@ -126,6 +128,7 @@ function lineOf(row: LineRow, amountMinor: bigint, balance: bigint, currency: st
     kind: row.kind,
     ...(row.creditId === null ? {} : { creditId: row.creditId }),
     ...(row.clickId === null ? {} : { clickId: row.clickId }),
+    ...(row.impressionsId === null ? {} : { impressionsId: row.impressionsId }),
     ...(row.draws === null ? {} : { draws: JSON.parse(row.draws) as NonNullable<StatementLine['draws']> }),
     amount: formatMinor(amountMinor, currency),
     billable: formatMinor(BigInt(row.billable), currency),

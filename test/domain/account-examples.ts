@@ -1,9 +1,12 @@
 import { accountDecider } from '../../src/accounts/domain/account.js';
-import type { AccountCommand } from '../../src/accounts/domain/decide.js';
+import type { AccountCommand, Offer } from '../../src/accounts/domain/decide.js';
 import type { AccountEvent, CreditApplied, CreditPart } from '../../src/accounts/domain/events.js';
 import type { FxRate } from '../../src/fx/domain/events.js';
 import type { Money } from '../../src/kernel/money.js';
 import { refuse } from '../../src/kernel/refusal.js';
+import { Tally, type GivenCredit } from '../../src/promotions/domain/limits.js';
+import { rulesOf } from '../../src/promotions/domain/rules.js';
+import type { PromotionTerms } from '../../src/promotions/domain/terms.js';
 import { specificationOf } from '../support/decider-specification.js';
 import { at, PROMOTION_ID, ROW_A } from './examples.js';
 
@@ -50,6 +53,7 @@ export const applied = (
     expiresAt: EXPIRES_AT,
     sweepableAt: SWEEPABLE_AT,
     appliesTo: ['SP', 'SB', 'SD'],
+    revision: 1,
     origin: 'run',
     ...data,
   },
@@ -70,6 +74,36 @@ export const click = ({ id = 'k-1', cost, on, product = 'SP' }: Click) => ({
 export const spent = (said: Click, draws: readonly CreditPart[], billable = '0.00'): AccountEvent => {
   const { type, data } = click(said);
   return { type, data: { ...data, draws, billable: eur(billable) } };
+};
+
+interface Impressions {
+  readonly count: number;
+  readonly cpm: string;
+  readonly on?: string;
+  readonly product?: string;
+}
+
+export const impressions = ({ count, cpm, on = '2022-10-10T08:00Z', product = 'SP' }: Impressions) => ({
+  type: 'ImpressionsSpent' as const,
+  data: {
+    ...ACCOUNT,
+    impressionsId: 'i-1',
+    campaignId: 'c-1',
+    product,
+    impressions: count,
+    cpm: eur(cpm),
+    occurredAt: at(on),
+  },
+});
+
+export const shown = (
+  said: Impressions,
+  cost: string,
+  draws: readonly CreditPart[],
+  billable = '0.00',
+): AccountEvent => {
+  const { type, data } = impressions(said);
+  return { type, data: { ...data, cost: eur(cost), draws, billable: eur(billable) } };
 };
 
 export const reversal = (clickId: string, on: string) => ({
@@ -119,12 +153,18 @@ export const RATE: FxRate = {
   effectiveAt: at('2022-10-03T14:00Z'),
 };
 
+/** What the first revision gives, of which nothing is given elsewhere. */
+export function offerOf(terms: PromotionTerms, elsewhere: readonly GivenCredit[] = []): Offer {
+  const rules = rulesOf(terms);
+  return { revision: 1, rules, limitOf: (credit, own) => new Tally(rules, [...elsewhere, ...own]).limitOf(credit) };
+}
+
 type ManualGrant = Extract<AccountCommand, { type: 'CreditApplied' }>;
 
 /** A dollar is a euro, so that the amounts in a specification are the ones to look at. */
 export const grant = (
   data: Partial<ManualGrant['data']> = {},
-  rest: Partial<Pick<ManualGrant, 'terms' | 'convert'>> = {},
+  rest: Partial<Pick<ManualGrant, 'offer' | 'convert'>> = {},
 ): ManualGrant => ({
   type: 'CreditApplied',
   data: {
@@ -137,7 +177,7 @@ export const grant = (
     reason: 'goodwill',
     ...data,
   },
-  terms: ROW_A,
+  offer: offerOf(ROW_A),
   convert: ({ amount }, currency) => ({ money: { amount, currency }, fx: { rates: [RATE] } }),
   ...rest,
 });

@@ -12,6 +12,7 @@ const credit = fc.record({
   expiresDay: fc.integer({ min: 6, max: 9 }),
   held: fc.bigInt(0n, 20n),
   appliesTo: fc.subarray(['SP', 'SB']),
+  spendKinds: fc.constantFrom(null, ['clicks'] as const, ['impressions'] as const, ['impressions', 'clicks'] as const),
   swept: fc.boolean(),
   revoked: fc.constantFrom(null, { at: day(1) }),
 });
@@ -27,17 +28,24 @@ const credits: fc.Arbitrary<readonly Burnable[]> = fc
     })),
   );
 
+const kind = fc.constantFrom('clicks' as const, 'impressions' as const);
+
 describe('burn-down', () => {
   it('pays all it may and no more, in order, and bills the rest', () => {
     fc.assert(
-      fc.property(credits, fc.bigInt(1n, 50n), fc.integer({ min: 0, max: 10 }), (given, cost, on) => {
-        const { draws, billable } = burnDown(inBurnOrder(given), 'SP', cost, day(on));
+      fc.property(credits, kind, fc.bigInt(1n, 50n), fc.integer({ min: 0, max: 10 }), (given, of, cost, on) => {
+        const { draws, billable } = burnDown(inBurnOrder(given), { product: 'SP', kind: of }, cost, day(on));
         const drawn = draws.reduce((sum, { amount }) => sum + amount, 0n);
         expect(drawn + billable).toBe(cost);
 
         const mayPay = given.filter(
-          ({ appliedAt, expiresAt, appliesTo, swept, revoked }) =>
-            !swept && !revoked && appliesTo.includes('SP') && appliedAt <= day(on) && day(on) < expiresAt,
+          ({ appliedAt, expiresAt, appliesTo, spendKinds, swept, revoked }) =>
+            !swept &&
+            !revoked &&
+            appliesTo.includes('SP') &&
+            (spendKinds ?? ['clicks', 'impressions']).includes(of) &&
+            appliedAt <= day(on) &&
+            day(on) < expiresAt,
         );
         const most = mayPay.reduce((sum, { holding }) => sum + holding.after, 0n);
         expect(drawn).toBe(most < cost ? most : cost);
@@ -64,6 +72,7 @@ describe('burn-down', () => {
       appliedAt: day(appliedDay),
       expiresAt: day(expiresDay),
       appliesTo: ['SP'],
+      spendKinds: null,
       holding: holdingFrom(day(appliedDay), 1n),
       swept: false,
       revoked: null,

@@ -1,34 +1,23 @@
 import { describe, expect, it } from '@jest/globals';
 import { plusMs } from '../../src/kernel/instant.js';
 import type { DisbursementRunCompleted } from '../../src/promotions/domain/events.js';
-import { qualificationOf, type AdvertiserFacts } from '../../src/promotions/domain/qualification.js';
-import type { CampaignFacts } from '../../src/promotions/domain/qualifying.js';
-import type { PromotionTerms } from '../../src/promotions/domain/terms.js';
+import type { CampaignFacts } from '../../src/promotions/domain/facts.js';
+import type { TermsV1 } from '../../src/promotions/domain/terms.js';
 import { at, CALENDAR_A, PROMOTION_ID, ROW_A } from './examples.js';
-import { ACTIVE, campaign, change, FOUR_CHANGES, INVITATION } from './qualifying-examples.js';
+import { ACTIVE, campaign, change, FOUR_CHANGES, standing, type Standing } from './qualifying-examples.js';
 
 const RUNS = CALENDAR_A.runs;
 
-interface Case {
+interface Case extends Pick<Standing, 'facts'> {
   readonly campaigns?: readonly CampaignFacts[];
-  readonly terms?: PromotionTerms;
-  readonly facts?: Partial<AdvertiserFacts>;
+  readonly terms?: TermsV1;
   /** So many runs are completed; the last put the product off when `deferred`. */
   readonly completed?: number;
   readonly deferred?: boolean;
 }
 
 function earliestRun(asOf: string, { campaigns = [], terms = ROW_A, facts, completed = 0, deferred }: Case = {}) {
-  const advertiser = { advertiserId: 'adv-1', marketplace: 'DE' };
-  const all: AdvertiserFacts = {
-    ...advertiser,
-    terms,
-    calendar: CALENDAR_A,
-    terminatedAt: null,
-    invitation: INVITATION,
-    priorApiUse: false,
-    ...facts,
-  };
+  const whom = { advertiserId: 'adv-1', marketplace: 'DE', product: 'SP' };
   const done = RUNS.slice(0, completed).map(({ date, runAt }): DisbursementRunCompleted['data'] => ({
     promotionId: PROMOTION_ID,
     date,
@@ -36,9 +25,9 @@ function earliestRun(asOf: string, { campaigns = [], terms = ROW_A, facts, compl
     applied: 0,
     deferred: 0,
     credits: [],
-    deferrals: deferred ? [{ ...advertiser, product: 'SP', reasons: ['no-fx-rate'] }] : [],
+    deferrals: deferred ? [{ ...whom, reasons: ['no-fx-rate'] }] : [],
   }));
-  return qualificationOf(all, 'SP', campaigns, null, done, at(asOf)).earliestRun;
+  return standing(at(asOf), { terms, facts: { ...facts, campaigns }, completed: done }).earliestRun;
 }
 
 describe('the earliest run', () => {
@@ -95,7 +84,7 @@ describe('the earliest run', () => {
     const paused = [campaign([ACTIVE, '-2022-09-05T12:00Z'], FOUR_CHANGES)];
     expect(earliestRun('2022-09-20T07:00Z', { campaigns: paused })).toBe(OCTOBER);
     expect(earliestRun('2022-09-20T07:00:00.001Z', { campaigns: paused })).toBe(NOVEMBER);
-    const terms: PromotionTerms = { ...ROW_A, qualifying: { ...ROW_A.qualifying, activity: 'continuous' } };
+    const terms: TermsV1 = { ...ROW_A, qualifying: { ...ROW_A.qualifying, activity: 'continuous' } };
     expect(earliestRun('2022-09-20T07:00Z', { campaigns: paused, terms })).toBe(NOVEMBER);
     expect(earliestRun('2022-10-20T00:00Z', { campaigns: paused, terms })).toBe(DECEMBER);
   });

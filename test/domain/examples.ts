@@ -1,6 +1,6 @@
 import { calendarOf } from '../../src/promotions/domain/calendar.js';
 import { parseTerms } from '../../src/promotions/domain/parse-terms.js';
-import type { PromotionTerms } from '../../src/promotions/domain/terms.js';
+import type { PromotionTerms, TermsV1 } from '../../src/promotions/domain/terms.js';
 import { parseInstant, type Instant } from '../../src/kernel/instant.js';
 import { TERMS } from '../support/history.js';
 
@@ -20,5 +20,5 @@ export function termsOf(document: unknown): PromotionTerms {
 }
 
 /** Row A's terms and what its dates come to. */
-export const ROW_A: PromotionTerms = termsOf(TERMS);
+export const ROW_A = termsOf(TERMS) as TermsV1;
 export const CALENDAR_A = calendarOf(ROW_A);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { expiryOf } from '../../src/accounts/domain/expiry.js';
 import { plusMs } from '../../src/kernel/instant.js';
+import type { Stage } from '../../src/promotions/domain/rules.js';
 import {
   applied,
   click,
@@ -17,6 +18,9 @@ import {
 } from './account-examples.js';
 import { at, ROW_A } from './examples.js';
 
+const endOf = (appliedAt: string, expiry: Stage['expiry'] = ROW_A.expiry) =>
+  expiryOf(at(appliedAt), expiry, ROW_A.timeZone);
+
 const CREDIT = applied('sp', '10.00');
 
 describe('when a credit ends', () => {
@@ -27,13 +31,24 @@ describe('when a credit ends', () => {
     ['in the hour that comes twice: the earlier', '2022-10-07T08:30Z', '2022-11-06T08:30Z', '2022-11-09T08:30Z'],
     ['in the hour that is skipped: its later side', '2023-02-10T10:30Z', '2023-03-12T10:30Z', '2023-03-15T10:30Z'],
   ])('%s', (_, appliedAt, expiresAt, sweepableAt) => {
-    expect(expiryOf(at(appliedAt), ROW_A)).toEqual({ expiresAt: at(expiresAt), sweepableAt: at(sweepableAt) });
+    expect(endOf(appliedAt)).toEqual({ expiresAt: at(expiresAt), sweepableAt: at(sweepableAt) });
+  });
+
+  it.each<[string, Stage['expiry'], string]>([
+    [
+      'so long after, at the end of that local day',
+      { after: 'P30D', endOfDay: true, settlementGrace: 'P0D' },
+      '2022-11-04T07:00Z',
+    ],
+    ['at a fixed local time', { on: '2022-12-31T12:00', settlementGrace: 'P0D' }, '2022-12-31T20:00Z'],
+  ])('%s', (_, expiry, expiresAt) => {
+    expect(endOf('2022-10-04T12:34Z', expiry)).toEqual({ expiresAt: at(expiresAt), sweepableAt: at(expiresAt) });
   });
 
   it('is not after the year 9999, nor is its sweep', () => {
-    expect(expiryOf(at('9999-11-20T12:00Z'), ROW_A)).toBeDefined();
-    expect(expiryOf(at('9999-11-30T12:00Z'), ROW_A)).toBeUndefined();
-    expect(expiryOf(at('9999-12-10T12:00Z'), ROW_A)).toBeUndefined();
+    expect(endOf('9999-11-20T12:00Z')).toBeDefined();
+    expect(endOf('9999-11-30T12:00Z')).toBeUndefined();
+    expect(endOf('9999-12-10T12:00Z')).toBeUndefined();
   });
 });
 

@@ -2,6 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import type { AccountCommand } from '../../src/accounts/domain/decide.js';
 import type { CreditApplied } from '../../src/accounts/domain/events.js';
 import { refuse } from '../../src/kernel/refusal.js';
+import { rulesOf } from '../../src/promotions/domain/rules.js';
+import type { TermsV2 } from '../../src/promotions/domain/terms.js';
 import {
   applied,
   APPLIED_AT,
@@ -12,6 +14,7 @@ import {
   givenOpened,
   grant,
   noRate,
+  offerOf,
   opened,
   RATE,
   revoked,
@@ -36,6 +39,7 @@ describe('a manual grant', () => {
           expiresAt: EXPIRES_AT,
           sweepableAt: SWEEPABLE_AT,
           appliesTo: ['SP', 'SB', 'SD'],
+          revision: 1,
           origin: 'manual',
         },
       });
@@ -59,7 +63,7 @@ describe('a manual grant', () => {
 
   it('of an unknown promotion is refused', () => {
     givenOpened()
-      .when(grant({}, { terms: null }))
+      .when(grant({}, { offer: null }))
       .thenRefused('unknown-promotion');
   });
 
@@ -68,7 +72,7 @@ describe('a manual grant', () => {
       .when(grant({ product: 'DSP' }))
       .thenRefused('invalid-command');
     givenOpened()
-      .when(grant({}, { terms: { ...ROW_A, marketplaces: ['US'] } }))
+      .when(grant({}, { offer: offerOf({ ...ROW_A, marketplaces: ['US'] }) }))
       .thenRefused('invalid-command');
   });
 
@@ -135,8 +139,16 @@ describe('the caps', () => {
 
 describe('a credit by a run', () => {
   const run = (data: Partial<CreditApplied['data']> = {}): Extract<AccountCommand, { type: 'ApplyRunCredit' }> => {
-    const { expiresAt: _e, sweepableAt: _s, appliesTo: _a, origin: _o, ...said } = applied('sp', '204.83', data).data;
-    return { type: 'ApplyRunCredit', data: said, terms: ROW_A };
+    const {
+      expiresAt: _e,
+      sweepableAt: _s,
+      appliesTo: _a,
+      revision: _r,
+      origin: _o,
+      ...said
+    } = applied('sp', '204.83', data).data;
+    const offer = offerOf(ROW_A);
+    return { type: 'ApplyRunCredit', data: said, offer, stage: offer.rules.stages[0]! };
   };
 
   it('is dated by the terms', () => {
@@ -148,7 +160,7 @@ describe('a credit by a run', () => {
     };
     const ends = at('2022-11-04T07:00Z');
     givenOpened()
-      .when({ ...run(), terms })
+      .when({ ...run(), offer: offerOf(terms), stage: rulesOf(terms).stages[0]! })
       .then(applied('sp', '204.83', { expiresAt: ends, sweepableAt: ends, appliesTo: ['SP'] }));
   });
 
@@ -168,5 +180,96 @@ describe('a credit by a run', () => {
     givenOpened()
       .when(run({ appliedAt: at('9999-12-20T00:00Z') }))
       .thenRefused('invalid-command');
+  });
+});
+
+describe('a manual grant under terms of version 2', () => {
+  const stage = {
+    id: 'first',
+    qualifying: { activated: 'offer' },
+    award: { amount: usd('100.00') },
+    disbursement: { schedule: 'daily', within: 'P14D' },
+    expiry: { after: 'P30D', settlementGrace: 'P3D' },
+    pays: { products: ['SP'], spend: ['clicks'] },
+  } as const;
+  const terms: TermsV2 = {
+    version: 2,
+    name: 'Two stages',
+    timeZone: 'America/Los_Angeles',
+    period: { start: '2022-08-22T00:00', end: '2022-12-31T12:00' },
+    marketplaces: ['DE', 'UK'],
+    products: ['SP', 'SB'],
+    awardFor: 'all-products',
+    stages: [stage, { ...stage, id: 'second', expiry: { on: '2022-11-01T00:00' } }],
+  };
+  const of = (
+    data: Parameters<typeof grant>[0],
+    more: Partial<TermsV2> = {},
+    elsewhere: Parameters<typeof offerOf>[1] = [],
+  ) => grant({ product: 'ALL', stage: 'first', ...data }, { offer: offerOf({ ...terms, ...more }, elsewhere) });
+  const inUk = { advertiserId: 'adv-1', marketplace: 'UK', product: 'ALL', stage: 'first', granted: 10_000n };
+
+  it('is of a stage, pays for what it pays for, and ends when it does', () => {
+    const { decision } = givenOpened().when(of({}));
+    const covers = { product: 'ALL', stage: 'first', appliesTo: ['SP'], spendKinds: ['clicks'], revision: 1 };
+    expect(decision).toMatchObject([{ data: { ...covers, expiresAt: EXPIRES_AT, sweepableAt: SWEEPABLE_AT } }]);
+    const second = givenOpened().when(of({ stage: 'second' }));
+    expect(second.decision).toMatchObject([{ data: { stage: 'second', expiresAt: at('2022-11-01T07:00Z') } }]);
+  });
+
+  it('names the stage where there are several, and one that there is', () => {
+    const { stage: _stage, ...none } = of({}).data;
+    givenOpened()
+      .when({ ...of({}), data: none })
+      .thenRefused('invalid-command');
+    givenOpened()
+      .when(of({ stage: 'third' }))
+      .thenRefused('invalid-command');
+    const { decision } = givenOpened().when({ ...of({}, { stages: [stage] }), data: none });
+    expect(decision).toMatchObject([{ data: { product: 'ALL' } }]);
+    expect(decision).not.toHaveProperty('0.data.stage');
+  });
+
+  it('is for all products where the award is', () => {
+    givenOpened()
+      .when(of({ product: 'SP' }))
+      .thenRefused('invalid-command');
+  });
+
+  it('is not of what would be over', () => {
+    givenOpened()
+      .when(of({ stage: 'second', appliedAt: at('2022-11-01T07:00Z') }))
+      .thenRefused('invalid-command');
+  });
+
+  it('counts what was given in other accounts', () => {
+    givenOpened()
+      .when(of({}, { oncePer: 'advertiser' }, [inUk]))
+      .thenRefused('already-granted');
+    expect(givenOpened().when(of({}, {}, [inUk])).decision).toHaveLength(1);
+    givenOpened()
+      .when(of({}, { caps: { perAdvertiser: usd('299.99') } }, [inUk]))
+      .thenRefused('cap-exceeded');
+    givenOpened()
+      .when(of({}, { caps: { budget: usd('299.99') } }, [inUk]))
+      .thenRefused('budget-exhausted');
+    givenOpened()
+      .when(of({}, { caps: { redemptions: 1 } }, [inUk]))
+      .thenRefused('redemptions-exhausted');
+    expect(
+      givenOpened().when(of({}, { caps: { budget: usd('300.00'), redemptions: 2 } }, [inUk])).decision,
+    ).toHaveLength(1);
+  });
+
+  it('was given for every stage when it names none', () => {
+    const before = applied('all', '100.00', { product: 'ALL', origin: 'manual' });
+    givenOpened(before)
+      .when(of({ stage: 'second' }))
+      .thenRefused('already-granted');
+    const first = applied('first', '100.00', { product: 'ALL', stage: 'first' });
+    expect(givenOpened(first).when(of({ stage: 'second' })).decision).toHaveLength(1);
+    givenOpened(first)
+      .when(of({ stage: 'first' }))
+      .thenRefused('already-granted');
   });
 });

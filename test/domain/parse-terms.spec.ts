@@ -77,7 +77,7 @@ describe('a document', () => {
   });
 
   it.each<[string, readonly string[], ...Change[]]>([
-    ['another version', ['/version'], ['/version', 2]],
+    ['another version', ['/version'], ['/version', 3]],
     ['a version that is a string', ['/version'], ['/version', '1']],
     ['no version', ['/version'], ['/version', undefined]],
     ['an empty name', ['/name'], ['/name', '']],

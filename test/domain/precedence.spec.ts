@@ -9,6 +9,7 @@ import {
   expired,
   given,
   grant,
+  impressions,
   noRate,
   opened,
   OPENED_AT,
@@ -26,6 +27,7 @@ const SP = applied('sp', '10.00');
 const SB = applied('sb', '10.00', { granted: usd('400.00') });
 const CLICK = spent({ cost: '6.00', on: '2022-10-10T08:00Z' }, parts('sp', '6.00'));
 const FOREIGN_CLICK = click({ cost: '1.00', on: BEFORE_OPENING });
+const FOREIGN_IMPRESSIONS = impressions({ count: 1, cpm: '1.00', on: BEFORE_OPENING });
 
 /** Each row's command has every fault named from its own row down to the last of its group: the first is answered. */
 const ROWS: readonly (readonly [string, readonly AccountEvent[], AccountCommand, RefusalCode])[] = [
@@ -33,13 +35,13 @@ const ROWS: readonly (readonly [string, readonly AccountEvent[], AccountCommand,
   [
     'of a grant with every fault: no account',
     [],
-    grant({ product: 'DSP', granted: eur('700.00'), appliedAt: BEFORE_OPENING }, { terms: null, convert: noRate }),
+    grant({ product: 'DSP', granted: eur('700.00'), appliedAt: BEFORE_OPENING }, { offer: null, convert: noRate }),
     'unknown-account',
   ],
   [
     'no promotion',
     [opened(), SP, SB],
-    grant({ product: 'DSP', granted: eur('700.00'), appliedAt: BEFORE_OPENING }, { terms: null, convert: noRate }),
+    grant({ product: 'DSP', granted: eur('700.00'), appliedAt: BEFORE_OPENING }, { offer: null, convert: noRate }),
     'unknown-promotion',
   ],
   [
@@ -72,6 +74,10 @@ const ROWS: readonly (readonly [string, readonly AccountEvent[], AccountCommand,
   ['of a click: no account', [], FOREIGN_CLICK, 'unknown-account'],
   ['before the opening', [opened('GBP')], FOREIGN_CLICK, 'invalid-command'],
   ['not in the currency of the account', [opened('GBP')], click({ cost: '1.00', on: OPENED_AT }), 'currency-mismatch'],
+  // Impressions.
+  ['of impressions: no account', [], FOREIGN_IMPRESSIONS, 'unknown-account'],
+  ['before the opening', [opened('GBP')], FOREIGN_IMPRESSIONS, 'invalid-command'],
+  ['not in the currency of the account', [opened('GBP')], impressions({ count: 1, cpm: '1.00' }), 'currency-mismatch'],
   // A reversal.
   ['of a reversal: no account', [], reversal('k-9', BEFORE_OPENING), 'unknown-account'],
   ['no click', [opened(), SP, CLICK], reversal('k-9', BEFORE_OPENING), 'unknown-click'],

@@ -6,7 +6,7 @@ import {
   type PromotionCommand,
   type PromotionState,
 } from '../../src/promotions/domain/promotion.js';
-import type { PromotionTerms } from '../../src/promotions/domain/terms.js';
+import type { TermsV1 } from '../../src/promotions/domain/terms.js';
 import { calendarOf } from '../../src/promotions/domain/calendar.js';
 import { plusMs, type Instant } from '../../src/kernel/instant.js';
 import { specificationOf } from '../support/decider-specification.js';
@@ -19,7 +19,7 @@ const published: PromotionEvent = {
   type: 'PromotionPublished',
   data: { promotionId, terms: ROW_A, calendar: CALENDAR_A },
 };
-const LONGER: PromotionTerms = { ...ROW_A, disbursement: { ...ROW_A.disbursement, lastMonth: '2023-02' } };
+const LONGER: TermsV1 = { ...ROW_A, disbursement: { ...ROW_A.disbursement, lastMonth: '2023-02' } };
 const revision = (number: number, terms = LONGER, reason = 'one run more') => ({
   type: 'PromotionRevised' as const,
   data: { promotionId, revision: number, terms, reason },
@@ -42,7 +42,7 @@ const start = (date: string, now: Instant): PromotionCommand => ({
 });
 const started = (index: number): PromotionEvent => ({
   type: 'DisbursementRunStarted',
-  data: { promotionId, ...RUNS[index]!, knownAt: '41' },
+  data: { promotionId, ...RUNS[index]!, knownAt: '41', revision: 1 },
 });
 const completed = (index: number): DisbursementRunCompleted => ({
   type: 'DisbursementRunCompleted',
@@ -203,7 +203,7 @@ describe('a run', () => {
       .thenRefused('unknown-run');
     given(...done, revised(2))
       .when(start(february.date, february.runAt))
-      .then({ type: 'DisbursementRunStarted', data: { promotionId, ...february, knownAt: '41' } });
+      .then({ type: 'DisbursementRunStarted', data: { promotionId, ...february, knownAt: '41', revision: 2 } });
   });
 
   it('is completed with its result, which the promotion remembers', () => {
@@ -213,6 +213,53 @@ describe('a run', () => {
       (all, event) => [...all, promotionDecider.evolve(all.at(-1) ?? promotionDecider.initial, event)],
       [],
     );
-    expect(states.map(({ runs }) => runs.get(first.date))).toEqual([undefined, 'started', data]);
+    expect(states.map(({ runs }) => runs.get(first.date)?.result)).toEqual([undefined, null, data]);
+  });
+});
+
+describe('a revision with an effective time', () => {
+  const shorter: TermsV1 = { ...ROW_A, disbursement: { ...ROW_A.disbursement, time: '12:00', lastMonth: '2022-12' } };
+  const effectiveAt = at('2022-11-15T00:00Z');
+  const { type, data } = revision(2, shorter, 'noon');
+  const fromNovember = { type, data: { ...data, effectiveAt } };
+  const calendar = calendarOf(shorter);
+  const noon = calendar.runs[2]!;
+
+  it('is recorded as it is said', () => {
+    given(published)
+      .when(fromNovember)
+      .then({ type, data: { ...data, effectiveAt, calendar } });
+  });
+
+  const events: PromotionEvent[] = [published, { type, data: { ...data, effectiveAt, calendar } }];
+
+  it('leaves the runs before it to the former terms', () => {
+    given(...events)
+      .when(start(RUNS[0]!.date, RUNS[0]!.runAt))
+      .then(started(0));
+    const december = given(...events, started(0), completed(0), started(1), completed(1));
+    december.when(start(noon.date, RUNS[2]!.runAt)).thenRefused('run-not-due');
+    december
+      .when(start(noon.date, noon.runAt))
+      .then({ type: 'DisbursementRunStarted', data: { promotionId, ...noon, knownAt: '41', revision: 2 } });
+    december.when(start(RUNS[3]!.date, RUNS[3]!.runAt)).thenRefused('unknown-run');
+  });
+
+  it('decides a run under what was in force when the run began, whatever is revised before it goes on', () => {
+    const late = {
+      ...revised(2),
+      data: { ...revised(2).data, effectiveAt: at('2022-01-01T00:00Z') },
+    } as PromotionEvent;
+    const state = [published, started(0), late, completed(0)].reduce(
+      (before, event) => promotionDecider.evolve(before, event),
+      promotionDecider.initial,
+    );
+    expect(state.runs.get(RUNS[0]!.date)?.revision.revision).toBe(1);
+  });
+
+  it('is another one than the same without', () => {
+    const state = events.reduce((before, event) => promotionDecider.evolve(before, event), promotionDecider.initial);
+    expect(revisionMeant(state, { terms: shorter, reason: 'noon', effectiveAt })).toBe(2);
+    expect(revisionMeant(state, { terms: shorter, reason: 'noon' })).toBe(3);
   });
 });

@@ -1,47 +1,26 @@
 import { describe, expect, it } from '@jest/globals';
 import { plusMs } from '../../src/kernel/instant.js';
 import type { DeferralReason, DisbursementRunCompleted } from '../../src/promotions/domain/events.js';
-import {
-  qualificationOf,
-  type AdvertiserFacts,
-  type GivenCredit,
-  type Qualification,
-} from '../../src/promotions/domain/qualification.js';
-import type { CampaignFacts } from '../../src/promotions/domain/qualifying.js';
-import { at, CALENDAR_A, PROMOTION_ID, ROW_A } from './examples.js';
-import { ACTIVE, campaign, change, FOUR_CHANGES, INVITATION } from './qualifying-examples.js';
+import type { CampaignFacts } from '../../src/promotions/domain/facts.js';
+import type { HeldCredit, Qualification } from '../../src/promotions/domain/qualification.js';
+import { at, CALENDAR_A, PROMOTION_ID } from './examples.js';
+import { ACTIVE, campaign, change, FOUR_CHANGES, standing, type Standing } from './qualifying-examples.js';
 
-const FACTS: AdvertiserFacts = {
-  terms: ROW_A,
-  calendar: CALENDAR_A,
-  advertiserId: 'adv-1',
-  marketplace: 'DE',
-  terminatedAt: null,
-  invitation: INVITATION,
-  priorApiUse: false,
-};
+const WHOM = { advertiserId: 'adv-1', marketplace: 'DE' };
 const QUALIFIED_AT = at('2022-09-19T12:00Z');
 const QUALIFIED = [campaign()];
 
-interface Case {
-  readonly facts?: Partial<AdvertiserFacts>;
+interface Case extends Omit<Standing, 'credits'> {
   readonly campaigns?: readonly CampaignFacts[];
-  readonly credit?: GivenCredit;
-  readonly completed?: readonly DisbursementRunCompleted['data'][];
+  readonly credit?: HeldCredit;
   readonly asOf?: string;
 }
 
-const of = ({
-  facts,
-  campaigns = QUALIFIED,
-  credit,
-  completed = [],
-  asOf = '2022-10-01T00:00Z',
-}: Case): Qualification =>
-  qualificationOf({ ...FACTS, ...facts }, 'SP', campaigns, credit ?? null, completed, at(asOf));
+const of = ({ campaigns = QUALIFIED, credit, asOf = '2022-10-01T00:00Z', facts, ...asked }: Case): Qualification =>
+  standing(at(asOf), { ...asked, facts: { ...facts, campaigns }, credits: credit ? [credit] : [] });
 
 /** So many runs, of which the last put these off. */
-const runs = (count: number, reasons: readonly DeferralReason[] = [], whom = FACTS, product = 'SP') =>
+const runs = (count: number, reasons: readonly DeferralReason[] = [], whom = WHOM, product = 'SP') =>
   CALENDAR_A.runs.slice(0, count).map(({ date, runAt }, index): DisbursementRunCompleted['data'] => {
     const { advertiserId, marketplace } = whom;
     const deferrals =
@@ -49,7 +28,10 @@ const runs = (count: number, reasons: readonly DeferralReason[] = [], whom = FAC
     return { promotionId: PROMOTION_ID, date, runAt, applied: 0, deferred: deferrals.length, credits: [], deferrals };
   });
 
-const given = (status: GivenCredit['status'], campaignId: string | null = 'c-1'): GivenCredit => ({
+const given = (status: HeldCredit['status'], campaignId: string | null = 'c-1'): HeldCredit => ({
+  creditId: 'credit-1',
+  product: 'SP',
+  stage: null,
   status,
   campaignId,
   qualifiedAt: campaignId === null ? null : QUALIFIED_AT,
@@ -84,9 +66,9 @@ describe('a status', () => {
     ['qualified', [], { asOf: '2022-09-19T12:00Z' }],
     ['qualified', [], { facts: { terminatedAt: QUALIFIED_AT } }],
     ['qualified', [], { completed: runs(1) }],
-    ['qualified', [], { completed: runs(1, ['no-fx-rate'], { ...FACTS, advertiserId: 'adv-2' }) }],
-    ['qualified', [], { completed: runs(1, ['no-fx-rate'], { ...FACTS, marketplace: 'FR' }) }],
-    ['qualified', [], { completed: runs(1, ['no-fx-rate'], FACTS, 'SB') }],
+    ['qualified', [], { completed: runs(1, ['no-fx-rate'], { ...WHOM, advertiserId: 'adv-2' }) }],
+    ['qualified', [], { completed: runs(1, ['no-fx-rate'], { ...WHOM, marketplace: 'FR' }) }],
+    ['qualified', [], { completed: runs(1, ['no-fx-rate'], WHOM, 'SB') }],
   ])('%s %j', (status, reasons, told) => expect(of(told)).toMatchObject({ status, reasons }));
 
   it('deferred tells the reasons of the last run, not those of an earlier one', () => {

@@ -1,13 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { DAY_MS, plusMs } from '../../src/kernel/instant.js';
-import {
-  firstQualified,
-  furthest,
-  isQualifyingAction,
-  type ApiChange,
-} from '../../src/promotions/domain/qualifying.js';
-import { at, CALENDAR_A } from './examples.js';
-import { ACTIVE, campaign, change, FOUR_CHANGES, progress, RULES, rulesWith } from './qualifying-examples.js';
+import { isQualifyingAction } from '../../src/promotions/domain/changes.js';
+import type { ApiChange } from '../../src/promotions/domain/facts.js';
+import { at, CALENDAR_A, ROW_A } from './examples.js';
+import { ACTIVE, campaign, change, FOUR_CHANGES, progress, RULES, rulesWith, toldOf } from './qualifying-examples.js';
 
 const { start, end } = CALENDAR_A;
 const NEVER_ACTIVE: readonly string[] = [];
@@ -15,6 +11,9 @@ const NEVER_ACTIVE: readonly string[] = [];
 /** The weeks, from 1, in which changes count. */
 const weeksOf = (...changes: readonly ApiChange[]) =>
   progress(campaign(NEVER_ACTIVE, changes)).weeks.flatMap((count, index) => Array<number>(count).fill(index + 1));
+
+const isAction = (product: string, method: string, path: string) =>
+  isQualifyingAction(ROW_A.qualifying.actions, product, { method, path });
 
 describe('a qualifying action', () => {
   it.each([
@@ -44,13 +43,13 @@ describe('a qualifying action', () => {
     ['POST', '/sp/targets/bid/recommendations', false],
     ['PUT', '/sb/campaigns', false],
   ])('of SP: %s %s?', (method, path, is) => {
-    expect(isQualifyingAction(RULES, method, path)).toBe(is);
+    expect(isAction('SP', method, path)).toBe(is);
   });
 
   it('is of the product it is listed for', () => {
-    expect(isQualifyingAction({ ...RULES, product: 'SB' }, 'PUT', '/sb/campaigns')).toBe(true);
-    expect(isQualifyingAction({ ...RULES, product: 'SD' }, 'POST', '/sd/budgetRules')).toBe(true);
-    expect(isQualifyingAction({ ...RULES, product: 'SB' }, 'POST', '/sb/budgetRules')).toBe(false);
+    expect(isAction('SB', 'PUT', '/sb/campaigns')).toBe(true);
+    expect(isAction('SD', 'POST', '/sd/budgetRules')).toBe(true);
+    expect(isAction('SB', 'POST', '/sb/budgetRules')).toBe(false);
   });
 });
 
@@ -170,30 +169,27 @@ describe('a campaign qualifies', () => {
 
 describe('the campaign that is told of', () => {
   const [a, b, c] = ['a', 'b', 'c'] as const;
-  const told = (...all: readonly ReturnType<typeof campaign>[]) =>
-    furthest(all.map((one) => progress(one)))?.campaignId;
   const EARLIER = '+2022-08-20T12:00Z';
 
   it('is the first to qualify, of two at once the one with the lower id', () => {
-    expect(told(campaign([ACTIVE], FOUR_CHANGES, a), campaign([EARLIER], FOUR_CHANGES, b))).toBe(b);
-    expect(told(campaign([ACTIVE], FOUR_CHANGES, b), campaign([ACTIVE], FOUR_CHANGES, a))).toBe(a);
-    expect(told(campaign([ACTIVE], FOUR_CHANGES, 'Z'), campaign([ACTIVE], FOUR_CHANGES, a))).toBe('Z');
+    expect(toldOf(campaign([ACTIVE], FOUR_CHANGES, a), campaign([EARLIER], FOUR_CHANGES, b))).toBe(b);
+    expect(toldOf(campaign([ACTIVE], FOUR_CHANGES, b), campaign([ACTIVE], FOUR_CHANGES, a))).toBe(a);
+    expect(toldOf(campaign([ACTIVE], FOUR_CHANGES, 'Z'), campaign([ACTIVE], FOUR_CHANGES, a))).toBe('Z');
   });
 
   it('is else the one with most weeks in a row, then most changes, then the lowest id', () => {
     const [one, two] = [FOUR_CHANGES.slice(0, 1), FOUR_CHANGES.slice(0, 2)];
     const busy = [change('2022-08-23T09:00Z', { changes: 50 })];
-    expect(told(campaign([], busy, a), campaign([], two, b))).toBe(b);
-    expect(told(campaign([], one, a), campaign([], busy, b))).toBe(b);
-    expect(told(campaign([], one, c), campaign([], one, b))).toBe(b);
+    expect(toldOf(campaign([], busy, a), campaign([], two, b))).toBe(b);
+    expect(toldOf(campaign([], one, a), campaign([], busy, b))).toBe(b);
+    expect(toldOf(campaign([], one, c), campaign([], one, b))).toBe(b);
     // Qualified beats a longer row.
     const longer = [...FOUR_CHANGES, change('2022-09-20T09:00Z')];
-    expect(told(campaign([], longer, a), campaign([ACTIVE], FOUR_CHANGES, b))).toBe(b);
+    expect(toldOf(campaign([], longer, a), campaign([ACTIVE], FOUR_CHANGES, b))).toBe(b);
   });
 
   it('is none when none has a qualifying change', () => {
-    expect(told()).toBeUndefined();
-    expect(told(campaign([ACTIVE], [], a))).toBeUndefined();
-    expect(firstQualified([progress(campaign([ACTIVE], []))])).toBeUndefined();
+    expect(toldOf()).toBeNull();
+    expect(toldOf(campaign([ACTIVE], [], a))).toBeNull();
   });
 });

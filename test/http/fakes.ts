@@ -10,6 +10,7 @@ import { Readiness } from '../../src/http/health.controller.js';
 import { createAdapter, dressApp } from '../../src/http/server.js';
 import { instantOf } from '../../src/kernel/instant.js';
 import { Disbursements } from '../../src/promotions/disbursements.js';
+import { Previews } from '../../src/promotions/preview.js';
 import { Queries } from '../../src/read-models/queries.js';
 
 export const NOW = instantOf(Date.parse('2022-10-10T00:00:00Z'));
@@ -68,6 +69,7 @@ export async function appOf(fakes: Fakes): Promise<NestFastifyApplication> {
       { provide: CommandGateway, useValue: fakes },
       { provide: Queries, useFactory: () => fakes.service() },
       { provide: Disbursements, useFactory: () => fakes.service() },
+      { provide: Previews, useFactory: () => fakes.service() },
       { provide: ExpiryRuns, useFactory: () => fakes.service() },
       { provide: EventStore, useValue: fakes.store },
       { provide: Readiness, useValue: { missing: async () => fakes.missing } },

@@ -263,15 +263,17 @@ describe('health and documents', () => {
       '/v1/expiry-runs',
       '/v1/import',
       '/v1/promotions',
+      '/v1/promotions/preview',
       '/v1/promotions/{promotionId}',
       '/v1/promotions/{promotionId}/disbursements',
       '/v1/promotions/{promotionId}/disbursements/{date}',
+      '/v1/schemas/promotion-terms',
     ]);
     for (const [path, { get: question }] of Object.entries(document.paths)) {
       const named = question?.parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => `{${name}}`);
       if (question) expect([path, named]).toEqual([path, path.match(/{\w+}/g) ?? []]);
     }
-    expect(document.components.schemas['Command']?.oneOf).toHaveLength(16);
+    expect(document.components.schemas['Command']?.oneOf).toHaveLength(21);
     expect(Object.keys(document.components.schemas['ClickSpent']?.properties ?? {})).toContain('advertiserId');
   });
 

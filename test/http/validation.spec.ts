@@ -28,6 +28,16 @@ const VALID: Readonly<Record<string, object>> = {
     cost: { amount: '0.85', currency: 'EUR' },
     occurredAt: AT,
   },
+  ImpressionsSpent: {
+    advertiserId: 'a',
+    marketplace: 'DE',
+    impressionsId: 'i',
+    campaignId: 'g',
+    product: 'SP',
+    impressions: 1_000_000_000,
+    cpm: { amount: '2.5', currency: 'EUR' },
+    occurredAt: AT,
+  },
   ClickReversed: { advertiserId: 'a', marketplace: 'DE', clickId: 'k', reason: 'Robot.', occurredAt: AT },
   CreditRevoked: {
     advertiserId: 'a',
@@ -37,7 +47,14 @@ const VALID: Readonly<Record<string, object>> = {
     clawback: true,
     occurredAt: AT,
   },
-  CampaignActivated: { campaignId: 'g.1', advertiserId: 'a', marketplace: 'DE', product: 'SP', occurredAt: AT },
+  CampaignActivated: {
+    campaignId: 'g.1',
+    advertiserId: 'a',
+    marketplace: 'DE',
+    product: 'SP',
+    occurredAt: AT,
+    plannedEnd: '2022-12-31T12:00:00Z',
+  },
   CampaignPaused: { campaignId: 'g', reason: 'out-of-stock', occurredAt: AT },
   CampaignEnded: { campaignId: 'g', occurredAt: AT },
   ApiChangeRecorded: {
@@ -56,8 +73,26 @@ const VALID: Readonly<Record<string, object>> = {
   PromotionRevised: { promotionId: 'p', terms: {}, reason: 'Longer.', revision: 2 },
   PromotionTerminated: { promotionId: 'p', reason: 'Fraud.', occurredAt: AT },
   AdvertiserInvited: { promotionId: 'p', advertiserId: 'a', partnerId: 't', occurredAt: AT },
+  InvitationWithdrawn: { promotionId: 'p', advertiserId: 'a', reason: 'Sent in error.', occurredAt: AT },
+  OfferActivated: { promotionId: 'p', advertiserId: 'a', occurredAt: AT },
+  CodeRedeemed: { promotionId: 'p', advertiserId: 'a', code: 'WELCOME-2022', occurredAt: AT },
+  ActionAttested: {
+    promotionId: 'p',
+    advertiserId: 'a',
+    attestationId: 't',
+    action: 'certificate',
+    attestedBy: 'academy',
+    occurredAt: AT,
+  },
   FxRateRecorded: { base: 'EUR', quote: 'USD', rate: '0.9764', source: 'ECB', effectiveAt: AT },
 };
+
+/** Those of these fields that may be left out. */
+const OPTIONAL: ReadonlySet<string> = new Set([
+  'AccountStandingChanged.reason',
+  'CampaignActivated.plannedEnd',
+  'PromotionRevised.revision',
+]);
 
 const check = (type: string, data: unknown) => validateCommand(COMMANDS.get(type)!, data);
 const faultsOf = (type: string, changes: object) => {
@@ -83,9 +118,7 @@ describe('every command', () => {
 
   it.each(Object.entries(VALID))('%s without any field names each that is required', (type, data) => {
     const result = check(type, {});
-    const required = Object.keys(data).filter(
-      (name) => !(type === 'AccountStandingChanged' && name === 'reason') && name !== 'revision',
-    );
+    const required = Object.keys(data).filter((name) => !OPTIONAL.has(`${type}.${name}`));
     expect(result).toMatchObject({ code: 'invalid-command' });
     expect('faults' in result && result.faults.map((fault) => fault.path).sort()).toEqual(
       required.map((name) => `/data/${name}`).sort(),
@@ -142,7 +175,7 @@ describe('fields refuse', () => {
     ['what is no method', 'ApiChangeRecorded', 'method', ['', 'post', 'PO ST', 'X'.repeat(33)]],
     ['what is no path', 'ApiChangeRecorded', 'path', ['', 'v2', `/${'x'.repeat(2048)}`, '/\ud800']],
     ['what is no revision', 'PromotionRevised', 'revision', [0, 1, 2.5, '2', null]],
-    ['what is no document', 'PromotionPublished', 'terms', ['{}', 5, null, [{}], nested(33)]],
+    ['what is no document', 'PromotionPublished', 'terms', ['{}', 5, null, [{}], nested(65)]],
     ['a rate of a currency to itself', 'FxRateRecorded', 'quote', ['EUR']],
     ["what a run's credits are called", 'CreditApplied', 'creditId', ['p:', 'p:a:DE:SP']],
   ])('%s: %s.%s', (_, type, field, values) => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import type { PromotionTerms } from '../../src/promotions/domain/terms.js';
+import type { TermsV1 } from '../../src/promotions/domain/terms.js';
 import { Auditor } from '../support/auditor/auditor.js';
 import { accountOf, factsOf, type Command } from '../support/auditor/facts.js';
 import { decimal, halfEven, total } from '../support/auditor/money.js';
@@ -21,7 +21,7 @@ interface Step {
 }
 
 const read = (path: string): unknown => JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
-const terms = read('../../examples/promotions/amazon-ads-api-click-credit-2022.json') as PromotionTerms;
+const terms = read('../../examples/promotions/amazon-ads-api-click-credit-2022.json') as TermsV1;
 const promotionId = 'amazon-ads-api-click-credit-2022';
 
 function auditorWithPromotion(): Auditor {

@@ -1,6 +1,6 @@
 /** What all histories share: exchange rates, the accounts to choose from, and the two promotions of a history. */
 import { readFileSync } from 'node:fs';
-import type { PromotionTerms } from '../../src/promotions/domain/terms.js';
+import type { TermsV1 } from '../../src/promotions/domain/terms.js';
 import type { Command } from '../support/auditor/facts.js';
 import { DAY, iso, ms } from '../support/auditor/time.js';
 
@@ -47,10 +47,10 @@ export const RATES: readonly Command[] = [
 ];
 
 const path = new URL('../../examples/promotions/amazon-ads-api-click-credit-2022.json', import.meta.url);
-export const ROW_A = JSON.parse(readFileSync(path, 'utf8')) as PromotionTerms;
+export const ROW_A = JSON.parse(readFileSync(path, 'utf8')) as TermsV1;
 
 /** Longer, smaller, and not for every product: so that ends, caps and products of two promotions interleave. */
-export const SECOND_TERMS: PromotionTerms = {
+export const SECOND_TERMS: TermsV1 = {
   ...ROW_A,
   name: 'A second promotion',
   award: { ...ROW_A.award, capPerMarketplace: { amount: '250.00', currency: 'USD' }, appliesTo: ['SP', 'SD'] },

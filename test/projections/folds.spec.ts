@@ -123,14 +123,14 @@ const ACCOUNT = { advertiserId: 'adv-1', marketplace: 'DE' };
 const money = (minor: bigint) => ({ amount: formatMinor(minor, CURRENCY), currency: CURRENCY });
 
 interface Move {
-  readonly kind: 'click' | 'restored' | 'forfeited' | 'unclawed' | 'revoked' | 'expired';
+  readonly kind: 'click' | 'impressions' | 'restored' | 'forfeited' | 'unclawed' | 'revoked' | 'expired';
   readonly creditId: string;
   readonly part: bigint;
   readonly bill: bigint;
 }
 const moves: fc.Arbitrary<Move[]> = fc.array(
   fc.record({
-    kind: fc.constantFrom('click', 'restored', 'forfeited', 'unclawed', 'revoked', 'expired'),
+    kind: fc.constantFrom('click', 'impressions', 'restored', 'forfeited', 'unclawed', 'revoked', 'expired'),
     creditId: fc.constantFrom(...CREDITS),
     part: fc.bigInt({ min: 1n, max: 10n ** 16n }),
     bill: fc.bigInt({ min: 0n, max: 10n ** 16n }),
@@ -144,6 +144,8 @@ function eventOf({ kind, creditId, part, bill }: Move): Told {
   switch (kind) {
     case 'click':
       return told('ClickSpent', { ...ACCOUNT, draws: [{ creditId, amount }], billable: money(bill) });
+    case 'impressions':
+      return told('ImpressionsSpent', { ...ACCOUNT, draws: [{ creditId, amount }], billable: money(bill) });
     case 'revoked':
       return told('CreditRevoked', { ...ACCOUNT, creditId, amount, clawedBack: money(bill) });
     case 'expired':
@@ -160,10 +162,10 @@ function ledgerOf(all: readonly Move[], projection: Projection<CreditBalances> =
 }
 
 describe('credit-balances', () => {
-  /** What each kind of move adds to what a credit holds, to what clicks hold of it, and to the bill. */
-  const HELD = { click: -1n, restored: 1n, forfeited: 0n, unclawed: 0n, revoked: -1n, expired: -1n };
-  const DRAWN = { click: 1n, restored: -1n, forfeited: -1n, unclawed: -1n, revoked: 0n, expired: 0n };
-  const BILLED = { click: 1n, restored: -1n, forfeited: -1n, unclawed: -1n, revoked: 1n, expired: 0n };
+  /** What each kind of move adds to what a credit holds, to what spend holds of it, and to the bill. */
+  const HELD = { click: -1n, impressions: -1n, restored: 1n, forfeited: 0n, unclawed: 0n, revoked: -1n, expired: -1n };
+  const DRAWN = { click: 1n, impressions: 1n, restored: -1n, forfeited: -1n, unclawed: -1n, revoked: 0n, expired: 0n };
+  const BILLED = { click: 1n, impressions: 1n, restored: -1n, forfeited: -1n, unclawed: -1n, revoked: 1n, expired: 0n };
   const sum = (all: readonly Move[], of: (move: Move) => bigint) => all.reduce((total, move) => total + of(move), 0n);
 
   it('adds up what each event moves, exactly, beyond what a float can hold', () => {

@@ -1,6 +1,6 @@
 import { accountDecider } from '../../src/accounts/domain/account.js';
 import type { AccountCommand } from '../../src/accounts/domain/decide.js';
-import type { AccountEvent } from '../../src/accounts/domain/events.js';
+import type { AccountEvent, CreditApplied } from '../../src/accounts/domain/events.js';
 import type { EventStore, Position, Recorded } from '../../src/event-store/event-store.js';
 import { accountStream } from '../../src/kernel/identifiers.js';
 import { DAY_MS, instantOf, type Instant, parseInstant } from '../../src/kernel/instant.js';
@@ -28,7 +28,9 @@ export interface CreditGiven {
   readonly expiresAt: Instant;
   readonly sweepableAt?: Instant;
   readonly appliesTo?: readonly string[];
+  readonly spendKinds?: CreditApplied['data']['spendKinds'];
   readonly qualifiedAt?: Instant;
+  readonly dueBy?: Instant;
 }
 
 /** One account whose facts are decided as the ledger decides them, and fed to the read model as they are recorded. */
@@ -68,6 +70,12 @@ export class AccountHistory {
     return this.submit({ type: 'ClickSpent', data });
   }
 
+  /** A thousand impressions at this price. */
+  show(impressionsId: string, costMinor: number, occurredAt: Instant, product = 'SP'): boolean {
+    const said = { ...ACCOUNT, impressionsId, campaignId: 'campaign', product, occurredAt };
+    return this.submit({ type: 'ImpressionsSpent', data: { ...said, impressions: 1000, cpm: eur(costMinor) } });
+  }
+
   reverse(clickId: string, occurredAt: Instant): boolean {
     return this.submit({ type: 'ClickReversed', data: { ...ACCOUNT, clickId, reason: 'invalid traffic', occurredAt } });
   }
@@ -99,6 +107,8 @@ export class AccountHistory {
         expiresAt: credit.expiresAt,
         sweepableAt: credit.sweepableAt ?? credit.expiresAt,
         appliesTo: credit.appliesTo ?? ['SP'],
+        ...(credit.dueBy ? { dueBy: credit.dueBy } : {}),
+        ...(credit.spendKinds ? { spendKinds: credit.spendKinds } : {}),
         origin: 'run',
       },
     });

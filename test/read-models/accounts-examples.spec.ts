@@ -178,6 +178,32 @@ it('answers one question at several moments', () => {
   expect(row('2022-11-03T07:00:00Z')).toEqual(['0.00', '0.00', '0.00', '0.00']);
 });
 
+it('says that a credit does not cover a click, by its product or by its kind of spend', async () => {
+  const history = opened();
+  history.give({ ...SP, creditId: 'SB-only', appliesTo: ['SB'] });
+  history.give({ ...SP, creditId: 'impressions-only', spendKinds: ['impressions'] });
+  history.give({ ...SP, creditId: 'clicks-only', spendKinds: ['clicks'] });
+  history.click('k-1', 100, at('2022-10-10T08:00:00Z'));
+  const { credits } = explained(await history.explain('k-1', END));
+  expect(credits.map(({ creditId, outcome }) => `${creditId} ${outcome}`)).toEqual([
+    'SB-only product-not-covered',
+    'clicks-only drawn',
+    'impressions-only product-not-covered',
+  ]);
+});
+
+it('holds a credit against the instant at which it was due, where it says so', () => {
+  const history = opened();
+  // By the promotion's terms it would be due 30 days after qualifying.
+  const qualifiedAt = at('2022-10-04T06:00:00Z');
+  history.give({ ...SP, creditId: 'late', qualifiedAt, dueBy: at('2022-10-04T06:59:59.999Z') });
+  history.give({ ...SP, creditId: 'timely', qualifiedAt, dueBy: at('2022-10-04T07:00:00Z') });
+  expect(history.balance(END).credits.map(({ creditId, withinSla }) => [creditId, withinSla])).toEqual([
+    ['late', false],
+    ['timely', true],
+  ]);
+});
+
 describe('a revocation', () => {
   it('takes what is left, and with a clawback bills what was drawn', async () => {
     const history = opened();

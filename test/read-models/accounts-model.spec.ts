@@ -5,6 +5,7 @@ import type { Recorded } from '../../src/event-store/event-store.js';
 import { epochMs, type Instant, instantOf, plusMs } from '../../src/kernel/instant.js';
 import { formatMinor, minorOf } from '../../src/kernel/money.js';
 import { isRefusal } from '../../src/kernel/refusal.js';
+import type { SpendKind } from '../../src/promotions/domain/terms.js';
 import { AccountHistory, at } from './account-history.js';
 
 /** Histories on a grid of few instants, so that facts meet at one time, are late, and come after their credit's end. */
@@ -13,8 +14,8 @@ const HOURS = 24;
 const hour = (n: number): Instant => plusMs(START, n * 3_600_000);
 
 type Step =
-  | { do: 'give'; hour: number; lasts: number; amount: number; all: boolean }
-  | { do: 'click'; hour: number; amount: number; other: boolean }
+  | { do: 'give'; hour: number; lasts: number; amount: number; all: boolean; kind: SpendKind | null }
+  | { do: 'spend'; kind: SpendKind; hour: number; amount: number; other: boolean }
   | { do: 'reverse'; hour: number; which: number }
   | { do: 'revoke'; hour: number; which: number; clawback: boolean }
   | { do: 'sweep'; hour: number };
@@ -30,12 +31,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       lasts: fc.integer({ min: 1, max: 14 }),
       amount: fc.integer({ min: 1, max: 300 }),
       all: fc.boolean(),
+      kind: fc.constantFrom(null, null, 'clicks' as const, 'impressions' as const),
     }),
   },
   {
     weight: 9,
     arbitrary: fc.record({
-      do: fc.constant('click' as const),
+      do: fc.constant('spend' as const),
+      kind: fc.constantFrom('clicks' as const, 'clicks' as const, 'impressions' as const),
       hour: anHour,
       amount: fc.integer({ min: 1, max: 120 }),
       other: fc.boolean(),
@@ -68,10 +71,15 @@ function play(history: AccountHistory, taken: readonly Step[], from = 0): Accoun
           expiresAt,
           sweepableAt: plusMs(expiresAt, 3 * 3_600_000),
           appliesTo: step.all ? ['SP', 'SB'] : ['SP'],
+          ...(step.kind ? { spendKinds: [step.kind] } : {}),
         });
       }
-      case 'click':
-        return void history.click(`click-${nth}`, step.amount, hour(step.hour), step.other ? 'SB' : 'SP');
+      case 'spend': {
+        const told = [step.amount, hour(step.hour), step.other ? 'SB' : 'SP'] as const;
+        return void (step.kind === 'clicks'
+          ? history.click(`click-${nth}`, ...told)
+          : history.show(`impressions-${nth}`, ...told));
+      }
       case 'reverse': {
         const clickId = pick(ids('ClickSpent', 'clickId'), step.which);
         return void (clickId && history.reverse(clickId, hour(step.hour)));
@@ -96,6 +104,9 @@ const typed = <Type extends AccountEvent['type']>(facts: readonly Fact[], type: 
 const partOf = (parts: ClickSpent['data']['draws'], creditId: string) =>
   parts.reduce((sum, part) => (part.creditId === creditId ? sum + minorOf(part.amount) : sum), 0n);
 
+/** Clicks and impressions. */
+const spends = (facts: readonly Fact[]) => [...typed(facts, 'ClickSpent'), ...typed(facts, 'ImpressionsSpent')];
+
 /** What the credit holds by its movements, told from the events alone. */
 function heldBy(
   facts: readonly Fact[],
@@ -107,7 +118,7 @@ function heldBy(
   if (typed(facts, 'CreditRevoked').some(({ data }) => data.creditId === creditId && data.occurredAt <= asOf))
     return 0n;
   let held = minorOf(applied);
-  for (const { data } of typed(facts, 'ClickSpent')) if (data.occurredAt <= asOf) held -= partOf(data.draws, creditId);
+  for (const { data } of spends(facts)) if (data.occurredAt <= asOf) held -= partOf(data.draws, creditId);
   for (const { data } of typed(facts, 'ClickReversed')) {
     if (data.occurredAt <= asOf) held += partOf(data.restored, creditId);
   }
@@ -120,8 +131,9 @@ function foldedBalance(facts: readonly Fact[], asOf: Instant) {
     { draws, reversal }: { draws: ClickSpent['data']['draws']; reversal?: ClickReversed['data'] },
     id: string,
   ) => (reversal ? 0n : partOf(draws, id));
-  const clicks = typed(past, 'ClickSpent').map(({ data }) => {
-    const reversal = typed(past, 'ClickReversed').find((fact) => fact.data.clickId === data.clickId)?.data;
+  const spent = spends(past).map(({ type, data }) => {
+    const isReversed = (fact: ClickReversed) => type === 'ClickSpent' && fact.data.clickId === data.clickId;
+    const reversal = typed(past, 'ClickReversed').find(isReversed)?.data;
     return { draws: data.draws, ...(reversal ? { reversal } : {}) };
   });
   let available = 0n;
@@ -132,7 +144,7 @@ function foldedBalance(facts: readonly Fact[], asOf: Instant) {
       const held = heldBy(facts, data, asOf);
       available += held;
       const revoked = typed(past, 'CreditRevoked').some((fact) => fact.data.creditId === data.creditId);
-      const drawn = clicks.reduce((sum, click) => sum + goneOf(click, data.creditId), 0n);
+      const drawn = spent.reduce((sum, each) => sum + goneOf(each, data.creditId), 0n);
       return {
         creditId: data.creditId,
         status: revoked ? 'revoked' : data.expiresAt <= asOf ? 'expired' : held === 0n ? 'exhausted' : 'active',
@@ -141,7 +153,7 @@ function foldedBalance(facts: readonly Fact[], asOf: Instant) {
       };
     });
   const billed =
-    typed(past, 'ClickSpent').reduce((sum, { data }) => sum + minorOf(data.billable), 0n) -
+    spends(past).reduce((sum, { data }) => sum + minorOf(data.billable), 0n) -
     typed(past, 'ClickReversed').reduce((sum, { data }) => sum + minorOf(data.billable), 0n) +
     typed(past, 'CreditRevoked').reduce((sum, { data }) => sum + minorOf(data.clawedBack), 0n);
   return { available: formatMinor(available, 'EUR'), billed: formatMinor(billed, 'EUR'), credits };
@@ -161,9 +173,10 @@ function foldedLines(facts: readonly Fact[], asOf: Instant): string[] {
     if (sweep) expect(minorOf(sweep.data.amount)).toBe(lapse);
     if (lapse > 0n) add(data.expiresAt, sweep?.position ?? null, 'credit-expired', data.creditId, -lapse, 0n);
   }
-  for (const { data, position } of typed(facts, 'ClickSpent')) {
+  for (const { type, data, position } of spends(facts)) {
     const drawn = data.draws.reduce((sum, { amount }) => sum + minorOf(amount), 0n);
-    add(data.occurredAt, position, 'click', data.clickId, -drawn, minorOf(data.billable));
+    const [kind, id] = type === 'ClickSpent' ? ['click', data.clickId] : ['impressions', data.impressionsId];
+    add(data.occurredAt, position, kind, id, -drawn, minorOf(data.billable));
   }
   for (const { data, position } of typed(facts, 'ClickReversed')) {
     const restored = data.restored.reduce((sum, { amount }) => sum + minorOf(amount), 0n);
@@ -216,8 +229,8 @@ describe('the account model', () => {
           expect({ available, billed, credits: shown }).toEqual(foldedBalance(facts, asOf));
           const { items } = history.statement(asOf, position);
           const lines = items.map((line) => {
-            const { effectiveAt, kind, creditId, clickId, amount, billable } = line;
-            return `${effectiveAt} ${line.position} ${kind} ${creditId ?? clickId} ${amount} ${billable}`;
+            const { effectiveAt, kind, creditId, clickId, impressionsId, amount, billable } = line;
+            return `${effectiveAt} ${line.position} ${kind} ${creditId ?? clickId ?? impressionsId} ${amount} ${billable}`;
           });
           expect(lines).toEqual(foldedLines(facts, asOf));
           items.forEach((line, index) => {

@@ -1,5 +1,5 @@
 import type { Command } from './client.js';
-import { granted, opened, PROMOTION_ID, rate, TERMS } from './history.js';
+import { granted, invited, opened, PROMOTION_ID, rate, TERMS } from './history.js';
 
 /** A command that must be refused: `paths` are all the faults its answer lists, no more and no fewer. */
 export interface BadCommand {
@@ -32,6 +32,15 @@ const CHANGE: Data = {
   changes: 1,
   occurredAt: NOW,
 };
+const IMPRESSIONS: Data = {
+  ...ACCOUNT,
+  impressionsId: 'i-new',
+  campaignId: 'c-1',
+  product: 'SP',
+  impressions: 1000,
+  cpm: { amount: '2.50', currency: 'EUR' },
+  occurredAt: NOW,
+};
 const GRANT: Data = { ...granted('grant-new', 'adv-1', 'DE', 'SB', '100.00').data };
 const RATE: Data = rate('EUR', 'USD', '1.01', '2022-11-01T00:00:00Z').data;
 const STANDING: Data = { ...ACCOUNT, standing: 'good', occurredAt: NOW };
@@ -39,6 +48,10 @@ const PAYMENT: Data = { ...ACCOUNT, valid: true, occurredAt: NOW };
 const REVERSAL: Data = { ...ACCOUNT, clickId: 'k-1', reason: 'invalid traffic', occurredAt: '2022-10-12T00:00:00Z' };
 const REVOCATION: Data = { ...ACCOUNT, creditId: 'grant-1', reason: 'fraud', clawback: false, occurredAt: NOW };
 const INVITATION: Data = { promotionId: PROMOTION_ID, advertiserId: 'adv-2', partnerId: 'partner-1', occurredAt: NOW };
+const ENROLLED = { promotionId: PROMOTION_ID, advertiserId: 'adv-2', occurredAt: NOW };
+const WITHDRAWAL: Data = { ...ENROLLED, reason: 'sent in error' };
+const REDEMPTION: Data = { ...ENROLLED, code: 'WELCOME' };
+const ATTESTATION: Data = { ...ENROLLED, attestationId: 'a-new', action: 'certificate', attestedBy: 'academy' };
 const OPENING: Data = opened('adv-2', 'FR', 'EUR').data;
 const PAUSE: Data = { campaignId: 'c-1', reason: 'manual', occurredAt: NOW };
 const END: Data = { campaignId: 'c-1', occurredAt: NOW };
@@ -204,6 +217,70 @@ const amounts: readonly BadCommand[] = [
   ),
 ];
 
+const cpm = (amount: string, currency = 'EUR'): Data => ({ cpm: { amount, currency } });
+
+const impressions: readonly BadCommand[] = [
+  invalid('none at all', 'ImpressionsSpent', IMPRESSIONS, { impressions: 0 }),
+  invalid('less than none', 'ImpressionsSpent', IMPRESSIONS, { impressions: -1000 }),
+  invalid('half a one', 'ImpressionsSpent', IMPRESSIONS, { impressions: 0.5 }),
+  invalid('a count that is a text', 'ImpressionsSpent', IMPRESSIONS, { impressions: '1000' }),
+  invalid('more than 10^9', 'ImpressionsSpent', IMPRESSIONS, { impressions: 1_000_000_001 }),
+  invalid('no price', 'ImpressionsSpent', without(IMPRESSIONS, 'cpm'), {}, 'cpm'),
+  invalid('a price of zero', 'ImpressionsSpent', IMPRESSIONS, cpm('0.00'), 'cpm/amount'),
+  invalid('a price in no currency', 'ImpressionsSpent', IMPRESSIONS, cpm('2.50', 'EUX'), 'cpm/currency'),
+  invalid('a cost, which the ledger decides', 'ImpressionsSpent', IMPRESSIONS, { cost: IMPRESSIONS['cpm'] }),
+  invalid(
+    'a cost above 10^15 cents',
+    'ImpressionsSpent',
+    IMPRESSIONS,
+    { impressions: 1001, ...cpm('10000000000000.00') },
+    'impressions',
+  ),
+  invalid('a dot for an id', 'ImpressionsSpent', IMPRESSIONS, { impressionsId: '', advertiserId: 'adv.1' }),
+  ...[
+    [1, '5.00', 'EUR'],
+    [50, '0.10', 'EUR'],
+    [500, '1', 'JPY'],
+  ].map(([count, price, currency]) => ({
+    name: `ImpressionsSpent: ${count} at ${price} ${currency} a thousand`,
+    body: command('ImpressionsSpent', { ...IMPRESSIONS, impressions: count, cpm: { amount: price, currency } }),
+    status: 400,
+    code: 'precision',
+    paths: ['/data/impressions'],
+  })),
+  {
+    name: 'ImpressionsSpent: a tenth of a cent for a thousand',
+    body: command('ImpressionsSpent', { ...IMPRESSIONS, ...cpm('2.505') }),
+    status: 400,
+    code: 'precision',
+    paths: ['/data/cpm/amount'],
+  },
+];
+
+const enrollments: readonly BadCommand[] = [
+  invalid('no reason', 'InvitationWithdrawn', without(WITHDRAWAL, 'reason'), {}, 'reason'),
+  invalid('an unknown field', 'OfferActivated', ENROLLED, { marketplace: 'DE' }),
+  invalid('a promotion with a dot', 'OfferActivated', ENROLLED, { promotionId: 'promo.1' }),
+  invalid('a code of nothing', 'CodeRedeemed', REDEMPTION, { code: '' }),
+  invalid('a code with a blank', 'CodeRedeemed', REDEMPTION, { code: 'WELCOME 2022' }),
+  invalid('a code that is a number', 'CodeRedeemed', REDEMPTION, { code: 2022 }),
+  invalid('nobody', 'ActionAttested', without(ATTESTATION, 'attestedBy'), {}, 'attestedBy'),
+  invalid('an action in a sentence', 'ActionAttested', ATTESTATION, { action: 'passed the examination' }),
+  invalid('no attestation', 'ActionAttested', ATTESTATION, { attestationId: null }),
+  invalid(
+    'everything missing',
+    'ActionAttested',
+    {},
+    {},
+    'promotionId',
+    'advertiserId',
+    'attestationId',
+    'action',
+    'attestedBy',
+    'occurredAt',
+  ),
+];
+
 const instants: readonly BadCommand[] = [
   ['a leap second', '2022-12-31T23:59:60Z'],
   ['24:00', '2022-10-10T24:00:00Z'],
@@ -280,6 +357,8 @@ const fields: readonly BadCommand[] = [
   invalid('less than no changes', 'ApiChangeRecorded', CHANGE, { changes: -1 }),
   invalid('half a change', 'ApiChangeRecorded', CHANGE, { changes: 1.5 }),
   invalid('changes as a text', 'ApiChangeRecorded', CHANGE, { changes: '1' }),
+  invalid('an end planned before it begins', 'CampaignActivated', { ...OWNER, occurredAt: NOW }, { plannedEnd: NOW }),
+  invalid('a planned end that is none', 'CampaignActivated', { ...OWNER, occurredAt: NOW }, { plannedEnd: null }),
   invalid(
     'no owner',
     'CampaignActivated',
@@ -383,6 +462,48 @@ const byState: readonly BadCommand[] = [
     promotionId: 'listed-partners',
     partnerId: 'partner-9',
   }),
+  refused('no account', 404, 'unknown-account', 'ImpressionsSpent', { ...IMPRESSIONS, marketplace: 'FR' }),
+  refused('before the opening', 400, 'invalid-command', 'ImpressionsSpent', {
+    ...IMPRESSIONS,
+    occurredAt: '2022-05-01T00:00:00Z',
+  }),
+  refused('in dollars, of an account in euros', 422, 'currency-mismatch', 'ImpressionsSpent', {
+    ...IMPRESSIONS,
+    ...cpm('2.50', 'USD'),
+  }),
+  ...[
+    ['InvitationWithdrawn', WITHDRAWAL],
+    ['OfferActivated', ENROLLED],
+    ['CodeRedeemed', REDEMPTION],
+    ['ActionAttested', ATTESTATION],
+  ].map(([type, data]) =>
+    refused('no promotion', 404, 'unknown-promotion', type as string, { ...(data as Data), promotionId: 'nothing' }),
+  ),
+  refused('nobody who is invited', 422, 'not-invited', 'InvitationWithdrawn', WITHDRAWAL),
+  refused('before the invitation', 400, 'invalid-command', 'InvitationWithdrawn', {
+    ...WITHDRAWAL,
+    advertiserId: 'adv-1',
+    occurredAt: '2022-08-10T07:59:59Z',
+  }),
+  refused('a code the terms do not list', 422, 'unknown-code', 'CodeRedeemed', REDEMPTION),
+  refused('another count', 409, 'conflicting-duplicate', 'ImpressionsSpent', {
+    ...IMPRESSIONS,
+    impressionsId: 'i-1',
+    impressions: 1001,
+  }),
+  refused('another planned end', 409, 'conflicting-duplicate', 'CampaignActivated', {
+    ...OWNER,
+    campaignId: 'c-1',
+    occurredAt: '2022-08-22T12:00:00Z',
+    plannedEnd: '2022-12-01T00:00:00Z',
+  }),
+  refused('another instant', 409, 'conflicting-duplicate', 'OfferActivated', { ...ENROLLED, advertiserId: 'adv-1' }),
+  refused('another action', 409, 'conflicting-duplicate', 'ActionAttested', {
+    ...ATTESTATION,
+    advertiserId: 'adv-1',
+    attestationId: 'a-1',
+    action: 'visit',
+  }),
   refused('another currency', 409, 'conflicting-duplicate', 'AccountOpened', {
     ...OPENING,
     ...ACCOUNT,
@@ -413,11 +534,17 @@ export const history: readonly Command[] = [
   granted('grant-2', 'adv-1', 'DE', 'SD', '50.00'),
   command('CampaignActivated', { ...OWNER, campaignId: 'c-1', occurredAt: '2022-08-22T12:00:00Z' }),
   command('ClickSpent', { ...CLICK, clickId: 'k-1', cost: { amount: '2.50', currency: 'EUR' } }),
+  command('ImpressionsSpent', { ...IMPRESSIONS, impressionsId: 'i-1' }),
+  invited('adv-1'),
+  command('OfferActivated', { ...ENROLLED, advertiserId: 'adv-1', occurredAt: '2022-08-11T08:00:00Z' }),
+  command('ActionAttested', { ...ATTESTATION, advertiserId: 'adv-1', attestationId: 'a-1' }),
 ];
 
 export const badCommands: readonly BadCommand[] = [
   ...envelopes,
   ...amounts,
+  ...impressions,
+  ...enrollments,
   ...instants,
   ...identifiers,
   ...fields,
@@ -426,7 +553,7 @@ export const badCommands: readonly BadCommand[] = [
 
 /** Terms with faults of many kinds: the document as published, changed. */
 export const badTerms: readonly { readonly name: string; readonly change: Data; readonly at: readonly string[] }[] = [
-  { name: 'another version', change: { version: 2 }, at: ['/version'] },
+  { name: 'a version to come', change: { version: 3 }, at: ['/version'] },
   { name: 'an unknown part', change: { lottery: true }, at: ['/lottery'] },
   { name: 'no such zone', change: { timeZone: 'America/Los_Santos' }, at: ['/timeZone'] },
   {

@@ -13,8 +13,17 @@ interface Step {
   readonly n: number;
   readonly why?: string;
   readonly command?: Command;
+  /** `terms` is a document's path in the project. */
+  readonly publish?: { readonly promotionId: string; readonly terms: string };
+  readonly revise?: {
+    readonly promotionId: string;
+    readonly terms: string;
+    readonly reason: string;
+    readonly effectiveAt?: string;
+  };
   readonly run?: { readonly promotion: string; readonly date: string };
   readonly expiryRun?: { readonly asOf: string };
+  readonly preview?: { readonly terms: string; readonly compareWith?: string; readonly asOf: string };
   readonly answers?: Readonly<Record<string, unknown>>;
   readonly expect?: {
     readonly get: string;
@@ -23,12 +32,14 @@ interface Step {
   };
 }
 
-const FOLDER = new URL('../golden/', import.meta.url);
+const PROJECT = new URL('../../', import.meta.url);
 
-export const readScenarios = (): Scenario[] =>
-  readdirSync(FOLDER)
+const readJson = (path: string): unknown => JSON.parse(readFileSync(new URL(path, PROJECT), 'utf8'));
+
+export const readScenarios = (folder = 'test/golden'): Scenario[] =>
+  readdirSync(new URL(folder, PROJECT))
     .filter((name) => name.endsWith('.json'))
-    .map((name) => JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8')) as Scenario);
+    .map((name) => readJson(`${folder}/${name}`) as Scenario);
 
 /** Plays every step in order and throws at the first whose answer is not as the file says. */
 export async function play(scenario: Scenario, client: Client): Promise<void> {
@@ -60,24 +71,38 @@ async function perform(
   positions: ReadonlyMap<number, string>,
   last: bigint,
 ): Promise<Performed> {
-  if (step.command) {
-    const answer = await client.post<CommandResult | Problem>('/v1/commands', step.command);
+  const command = commandOf(step);
+  if (command) {
+    const answer = await client.post<CommandResult | Problem>('/v1/commands', command);
     const { status = 201, ...body } = (step.answers ?? {}) as { status?: number };
-    return { asked: `POST /v1/commands ${JSON.stringify(step.command)}`, answer, expected: { status, body } };
+    return { asked: `POST /v1/commands ${JSON.stringify(command)}`, answer, expected: { status, body } };
   }
   if (step.run) {
     const path = `/v1/promotions/${step.run.promotion}/disbursements/${step.run.date}`;
     const answer = await client.send('POST', path);
-    return { asked: `POST ${path}`, answer, expected: { status: 200, body: step.answers ?? {} } };
+    const { status = 200, ...body } = (step.answers ?? {}) as { status?: number };
+    return { asked: `POST ${path}`, answer, expected: { status, body } };
   }
   if (step.expiryRun) {
     const answer = await client.post('/v1/expiry-runs', step.expiryRun);
     return { asked: 'POST /v1/expiry-runs', answer, expected: { status: 200, body: step.answers ?? {} } };
   }
+  if (step.preview) {
+    const { terms, asOf, ...compared } = step.preview;
+    const path = `/v1/promotions/preview?asOf=${asOf}&minPosition=${last}`;
+    const answer = await client.post(path, { ...compared, terms: readJson(terms) });
+    return { asked: `POST ${path} with ${terms}`, answer, expected: { status: 200, body: step.answers ?? {} } };
+  }
   if (!step.expect) throw new Error(`step ${step.n} asks for nothing`);
   const { get, knownAt, equals } = step.expect;
   const path = `${get}${get.includes('?') ? '&' : '?'}${moment(knownAt, positions, last)}`;
   return { asked: `GET ${path}`, answer: await client.get(path), expected: { status: 200, body: equals } };
+}
+
+function commandOf({ command, publish, revise }: Step): Command | undefined {
+  if (publish) return { type: 'PromotionPublished', data: { ...publish, terms: readJson(publish.terms) } };
+  if (revise) return { type: 'PromotionRevised', data: { ...revise, terms: readJson(revise.terms) } };
+  return command;
 }
 
 function moment(

@@ -4,7 +4,18 @@ import type { AccountEvent } from '../../src/accounts/domain/events.js';
 import type { NewEvent } from '../../src/event-store/event-store.js';
 import { isRefusal } from '../../src/kernel/refusal.js';
 import { instantOf } from '../../src/kernel/instant.js';
-import { ACCOUNT, click, eur, grant, opened, reversal, revocation, sweep, usd } from '../domain/account-examples.js';
+import {
+  ACCOUNT,
+  click,
+  eur,
+  grant,
+  offerOf,
+  opened,
+  reversal,
+  revocation,
+  sweep,
+  usd,
+} from '../domain/account-examples.js';
 import { ROW_A } from '../domain/examples.js';
 
 /** A click every half a minute. */
@@ -37,7 +48,7 @@ const lateOrNot = (n: number) => timeOf(n % 100 === 60 ? n - 60 : n);
 const grantOf = (n: number, creditId = creditOf(n), product = 'SP') =>
   grant(
     { creditId, promotionId: `for-${creditOf(n)}`, product, granted: usd('2000.00'), appliedAt: timeOf(n) },
-    { terms: { ...ROW_A, award: { ...ROW_A.award, capPerMarketplace: usd('3000.00') } } },
+    { offer: offerOf({ ...ROW_A, award: { ...ROW_A.award, capPerMarketplace: usd('3000.00') } }) },
   );
 
 /** What happens to an account at its click of a number: mostly the click, now and then more. */

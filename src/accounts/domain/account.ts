@@ -1,6 +1,7 @@
 import { never, type Decider } from '../../kernel/decider.js';
 import type { Instant } from '../../kernel/instant.js';
 import { minorOf } from '../../kernel/money.js';
+import type { SpendKind } from '../../promotions/domain/terms.js';
 import { inBurnOrder } from './burn-down.js';
 import { accountCodec } from './codec.js';
 import { decide, type AccountCommand } from './decide.js';
@@ -12,14 +13,18 @@ export interface CreditState {
   readonly creditId: string;
   readonly promotionId: string;
   readonly product: string;
+  /** Null: of all stages of the terms. */
+  readonly stage: string | null;
   /** In the currency of the terms. */
   readonly granted: bigint;
   readonly appliedAt: Instant;
   readonly expiresAt: Instant;
   readonly sweepableAt: Instant;
   readonly appliesTo: readonly string[];
+  /** Null: all kinds. */
+  readonly spendKinds: readonly SpendKind[] | null;
   readonly holding: Holding;
-  /** What unreversed clicks hold of it. */
+  /** What spend holds of it that is not reversed. */
   readonly drawn: bigint;
   /** Effective time of its latest draw or restoration. */
   readonly lastMovedAt: Instant | null;
@@ -27,12 +32,17 @@ export interface CreditState {
   readonly revoked: { readonly at: Instant; readonly clawback: boolean } | null;
 }
 
+export interface Opened {
+  readonly currency: string;
+  readonly at: Instant;
+}
+
 /**
- * An account, as far as decisions go. Clicks are not in it: a reversal is told its click by `recorded`. What
+ * An account, as far as decisions go. Clicks and impressions are not in it: a reversal is told its click by `recorded`. What
  * remains of them are the movements of credits that are neither swept nor revoked yet.
  */
 export interface AccountState {
-  readonly opened: { readonly currency: string; readonly at: Instant } | null;
+  readonly opened: Opened | null;
   /** In burn order; swept and revoked ones stay, for caps and clawbacks. */
   readonly credits: readonly CreditState[];
 }
@@ -56,6 +66,7 @@ function evolve(state: AccountState, event: AccountEvent): AccountState {
     case 'CreditApplied':
       return { ...state, credits: inBurnOrder([...state.credits, appliedCredit(event)]) };
     case 'ClickSpent':
+    case 'ImpressionsSpent':
       return withParts(state, event.data.draws, (credit, amount) => draw(credit, amount, event.data.occurredAt));
     case 'ClickReversed': {
       const { restored, forfeited, unclawed, occurredAt } = event.data;
@@ -86,15 +97,18 @@ function evolve(state: AccountState, event: AccountEvent): AccountState {
 
 function appliedCredit({ data }: CreditApplied): CreditState {
   const { creditId, promotionId, product, appliedAt, expiresAt, sweepableAt, appliesTo } = data;
+  const { stage = null, spendKinds = null } = data;
   return {
     creditId,
     promotionId,
     product,
+    stage,
     granted: minorOf(data.granted),
     appliedAt,
     expiresAt,
     sweepableAt,
     appliesTo,
+    spendKinds,
     holding: holdingFrom(appliedAt, minorOf(data.applied)),
     drawn: 0n,
     lastMovedAt: null,
@@ -143,6 +157,8 @@ function idOf(event: AccountEvent): string {
     case 'ClickSpent':
     case 'ClickReversed':
       return `${event.type}:${event.data.clickId}`;
+    case 'ImpressionsSpent':
+      return `${event.type}:${event.data.impressionsId}`;
     case 'CreditApplied':
     case 'CreditRevoked':
     case 'CreditExpired':

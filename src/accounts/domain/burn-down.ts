@@ -1,5 +1,6 @@
 import type { Instant } from '../../kernel/instant.js';
 import { byCodeUnit } from '../../kernel/identifiers.js';
+import type { SpendKind } from '../../promotions/domain/terms.js';
 import { leastFrom, type Holding } from './holding.js';
 
 /** What burn-down needs to know of a credit; amounts are minor units. */
@@ -9,9 +10,17 @@ export interface Burnable {
   /** Exclusive. */
   readonly expiresAt: Instant;
   readonly appliesTo: readonly string[];
+  /** Null: all kinds. */
+  readonly spendKinds: readonly SpendKind[] | null;
   readonly holding: Holding;
   readonly swept: boolean;
   readonly revoked: object | null;
+}
+
+/** What is to be paid for. */
+export interface Spend {
+  readonly product: string;
+  readonly kind: SpendKind;
 }
 
 export interface BurnDown<Credit> {
@@ -29,23 +38,25 @@ export const inBurnOrder = <Credit extends Burnable>(credits: readonly Credit[])
       byCodeUnit(a.creditId, b.creditId),
   );
 
-/** Live at `at`, and for this product. */
-const pays = (credit: Burnable, product: string, at: Instant): boolean =>
-  credit.appliedAt <= at &&
-  at < credit.expiresAt &&
-  !credit.swept &&
-  credit.revoked === null &&
-  credit.appliesTo.includes(product);
+/** Whether a credit is for such spend at all. */
+export const covers = (
+  { appliesTo, spendKinds }: Pick<Burnable, 'appliesTo' | 'spendKinds'>,
+  { product, kind }: Spend,
+): boolean => appliesTo.includes(product) && (spendKinds === null || spendKinds.includes(kind));
+
+/** Live at `at`, and for such spend. */
+const pays = (credit: Burnable, spend: Spend, at: Instant): boolean =>
+  credit.appliedAt <= at && at < credit.expiresAt && !credit.swept && credit.revoked === null && covers(credit, spend);
 
 /**
- * Which credits pay a click of `cost` at `at`, and what is left to bill. A credit gives at most the least that it holds
- * from `at` on, so a late click cannot take what a later one has already drawn.
+ * Which credits pay spend of `cost` at `at`, and what is left to bill. A credit gives at most the least that it holds
+ * from `at` on, so late spend cannot take what later spend has already drawn.
  *
  * @param credits in burn order
  */
 export function burnDown<Credit extends Burnable>(
   credits: readonly Credit[],
-  product: string,
+  spend: Spend,
   cost: bigint,
   at: Instant,
 ): BurnDown<Credit> {
@@ -53,7 +64,7 @@ export function burnDown<Credit extends Burnable>(
   let billable = cost;
   for (const credit of credits) {
     if (billable === 0n) break;
-    if (!pays(credit, product, at)) continue;
+    if (!pays(credit, spend, at)) continue;
     const least = leastFrom(credit.holding, at);
     const amount = least < billable ? least : billable;
     if (amount === 0n) continue;

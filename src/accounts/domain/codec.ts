@@ -27,9 +27,9 @@ const readCredit = ({ granted, drawn, movements, ...rest }: WrittenCredit): Cred
   holding: holdingOf(movements.map(([at, after]) => [at, BigInt(after)])),
 });
 
-/** Of an account it is the movements of its unswept credits that may be many; its clicks are not in the state. */
+/** Of an account it is the movements of its unswept credits that may be many; its clicks and impressions are not in the state. */
 export const accountCodec: StateCodec<AccountState> = {
-  version: 1,
+  version: 2,
   encode: (state) => JSON.stringify({ ...state, credits: state.credits.map(writtenCredit) } satisfies WrittenAccount),
   decode: (text) => {
     const written = JSON.parse(text) as WrittenAccount;

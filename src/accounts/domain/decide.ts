@@ -3,9 +3,9 @@ import { never, type RecordedFacts } from '../../kernel/decider.js';
 import type { Instant } from '../../kernel/instant.js';
 import { minorOf, moneyOf, type Money } from '../../kernel/money.js';
 import { isRefusal, refuse, type Refusal } from '../../kernel/refusal.js';
-import type { PromotionTerms } from '../../promotions/domain/terms.js';
-import type { AccountState, CreditState } from './account.js';
-import { burnDown } from './burn-down.js';
+import type { GivenCredit, Limit } from '../../promotions/domain/limits.js';
+import type { Rules, Stage } from '../../promotions/domain/rules.js';
+import type { AccountState, CreditState, Opened } from './account.js';
 import type {
   AccountEvent,
   AccountOpened,
@@ -15,9 +15,11 @@ import type {
   CreditApplied,
   CreditPart,
   CreditRevoked,
+  ImpressionsSpent,
   PaymentMethodChanged,
 } from './events.js';
 import { expiryOf } from './expiry.js';
+import { notBefore, spendClick, spendImpressions } from './spend.js';
 
 /** What a client may say of an account; the ledger adds what it decides. */
 type Said<Event extends AccountEvent, Decided extends string> = {
@@ -31,9 +33,19 @@ export interface ManualGrant {
   readonly advertiserId: string;
   readonly marketplace: string;
   readonly product: string;
+  /** To be said when the terms have several. */
+  readonly stage?: string;
   readonly granted: Money;
   readonly appliedAt: Instant;
   readonly reason: string;
+}
+
+/** What a promotion gives, by the revision that a credit is granted under. */
+export interface Offer {
+  readonly revision: number;
+  readonly rules: Rules;
+  /** Why the credit may not be given, beside those that the account has of the promotion; those elsewhere are known. */
+  readonly limitOf: (credit: GivenCredit, own: readonly GivenCredit[]) => Limit | null;
 }
 
 /** Converts the grant into the account's currency at its `appliedAt`, by the rates known to whoever asks. */
@@ -44,19 +56,25 @@ export type AccountCommand =
   | Said<AccountStandingChanged, never>
   | Said<PaymentMethodChanged, never>
   | Said<ClickSpent, 'draws' | 'billable'>
+  | Said<ImpressionsSpent, 'cost' | 'draws' | 'billable'>
   | Said<ClickReversed, 'restored' | 'forfeited' | 'unclawed' | 'billable'>
   | Said<CreditRevoked, 'amount' | 'clawedBack'>
   | {
       readonly type: 'CreditApplied';
       readonly data: ManualGrant;
       /** Null when there is no such promotion. */
-      readonly terms: PromotionTerms | null;
+      readonly offer: Offer | null;
       readonly convert: Convert;
     }
   | {
       readonly type: 'ApplyRunCredit';
-      readonly data: Omit<CreditApplied['data'], 'expiresAt' | 'sweepableAt' | 'appliesTo' | 'origin' | 'reason'>;
-      readonly terms: PromotionTerms;
+      readonly data: Omit<
+        CreditApplied['data'],
+        'expiresAt' | 'sweepableAt' | 'appliesTo' | 'spendKinds' | 'revision' | 'origin' | 'reason'
+      >;
+      readonly offer: Offer;
+      /** The one that was earned. */
+      readonly stage: Stage;
     }
   | {
       readonly type: 'SweepCredits';
@@ -82,7 +100,9 @@ export function decide(command: AccountCommand, state: AccountState, recorded: R
     case 'PaymentMethodChanged':
       return notBefore(opened.at, command.data.occurredAt) ?? [command];
     case 'ClickSpent':
-      return spend(command, state.credits, opened);
+      return spendClick(command.data, state.credits, opened);
+    case 'ImpressionsSpent':
+      return spendImpressions(command.data, state.credits, opened);
     case 'ClickReversed':
       return reverse(command, state.credits, opened, recorded);
     case 'CreditRevoked':
@@ -95,38 +115,6 @@ export function decide(command: AccountCommand, state: AccountState, recorded: R
       return never(command);
   }
 }
-
-type Opened = NonNullable<AccountState['opened']>;
-
-function notBefore(openedAt: Instant, occurredAt: Instant): Refusal | undefined {
-  return occurredAt < openedAt
-    ? refuse('invalid-command', `${occurredAt} is before the account was opened (${openedAt})`)
-    : undefined;
-}
-
-function spend({ data }: CommandOf<'ClickSpent'>, credits: readonly CreditState[], opened: Opened): Decision {
-  const early = notBefore(opened.at, data.occurredAt);
-  if (early) return early;
-  if (data.cost.currency !== opened.currency) {
-    return refuse('currency-mismatch', `the account is in ${opened.currency}, the cost in ${data.cost.currency}`);
-  }
-  const { draws, billable } = burnDown(credits, data.product, minorOf(data.cost), data.occurredAt);
-  return [
-    {
-      type: 'ClickSpent',
-      data: {
-        ...data,
-        draws: draws.map(({ credit, amount }) => part(credit.creditId, amount, opened.currency)),
-        billable: moneyOf(billable, opened.currency),
-      },
-    },
-  ];
-}
-
-const part = (creditId: string, amount: bigint, currency: string): CreditPart => ({
-  creditId,
-  amount: moneyOf(amount, currency),
-});
 
 function reverse(
   { data }: CommandOf<'ClickReversed'>,
@@ -194,76 +182,87 @@ function revoke({ data }: CommandOf<'CreditRevoked'>, credits: readonly CreditSt
 }
 
 function grantManually(
-  { data, terms, convert }: CommandOf<'CreditApplied'>,
+  { data, offer, convert }: CommandOf<'CreditApplied'>,
   credits: readonly CreditState[],
   opened: Opened,
 ): Decision {
-  if (!terms) return refuse('unknown-promotion', `no promotion ${data.promotionId} is published`);
-  if (!terms.products.includes(data.product) || !terms.marketplaces.includes(data.marketplace)) {
-    return refuse('invalid-command', `the terms give nothing for ${data.product} in ${data.marketplace}`);
-  }
+  if (!offer) return refuse('unknown-promotion', `no promotion ${data.promotionId} is published`);
+  const { rules } = offer;
+  const stage = stageGranted(rules, data);
+  if (isRefusal(stage)) return stage;
   const early = notBefore(opened.at, data.appliedAt);
   if (early) return early;
-  const expiry = expiryOf(data.appliedAt, terms);
-  if (!expiry) return refuse('invalid-command', BEYOND_CALENDAR);
-  const { currency } = terms.award.amount;
+  const dated = datesOf(data.appliedAt, offer, stage);
+  if (isRefusal(dated)) return dated;
+  const currency = rules.currencyIn(data.marketplace);
   if (data.granted.currency !== currency) {
     return refuse('currency-mismatch', `the terms are in ${currency}, the grant in ${data.granted.currency}`);
   }
-  const capped = overCap(credits, data.promotionId, data.product, minorOf(data.granted), terms);
-  if (capped) return capped;
+  const limited = overLimit(credits, data, offer);
+  if (limited) return limited;
   const conversion = convert(data.granted, opened.currency, data.appliedAt);
   if (isRefusal(conversion)) return conversion;
   if (minorOf(conversion.money) === 0n) return refuse('precision', 'the grant converts to nothing');
   const { reason, ...grant } = data;
-  return [
-    {
-      type: 'CreditApplied',
-      data: {
-        ...grant,
-        applied: conversion.money,
-        fx: conversion.fx,
-        qualifiedAt: null,
-        campaignId: null,
-        ...expiry,
-        appliesTo: terms.award.appliesTo,
-        origin: 'manual',
-        reason,
-      },
-    },
-  ];
+  const { money: applied, fx } = conversion;
+  const granted = { ...grant, applied, fx, qualifiedAt: null, campaignId: null, ...dated };
+  return [{ type: 'CreditApplied', data: { ...granted, origin: 'manual', reason } }];
 }
 
-const BEYOND_CALENDAR = 'the credit would end after the year 9999';
+/** The stage that a manual grant is of; terms with one stage need not be told. */
+function stageGranted(rules: Rules, { product, marketplace, stage: id }: ManualGrant): Stage | Refusal {
+  const products = rules.awardFor === 'product' ? rules.products : ['ALL'];
+  if (!products.includes(product) || !rules.marketplaces.includes(marketplace)) {
+    return refuse('invalid-command', `the terms give nothing for ${product} in ${marketplace}`);
+  }
+  const found = id === undefined ? rules.stages : rules.stages.filter((stage) => stage.id === id);
+  if (found.length === 1) return found[0]!;
+  const message = `must be one of ${rules.stages.map((stage) => stage.id ?? 'none').join(', ')}`;
+  return refuse('invalid-command', `stage ${message}`, [{ path: '/stage', message }]);
+}
 
 /** The caps are checked again where the credit is recorded: whatever raced the run, they hold. */
-function applyRunCredit({ data, terms }: CommandOf<'ApplyRunCredit'>, credits: readonly CreditState[]): Decision {
-  const capped = overCap(credits, data.promotionId, data.product, minorOf(data.granted), terms);
-  if (capped) return capped;
-  const expiry = expiryOf(data.appliedAt, terms);
-  if (!expiry) return refuse('invalid-command', BEYOND_CALENDAR);
-  return [{ type: 'CreditApplied', data: { ...data, ...expiry, appliesTo: terms.award.appliesTo, origin: 'run' } }];
+function applyRunCredit(
+  { data, offer, stage }: CommandOf<'ApplyRunCredit'>,
+  credits: readonly CreditState[],
+): Decision {
+  const limited = overLimit(credits, data, offer);
+  if (limited) return limited;
+  const dated = datesOf(data.appliedAt, offer, stage);
+  return isRefusal(dated) ? dated : [{ type: 'CreditApplied', data: { ...data, ...dated, origin: 'run' } }];
 }
 
-/** Caps count every credit of the promotion ever recorded here: revoked, expired and manual ones too. */
-function overCap(
-  credits: readonly CreditState[],
-  promotionId: string,
-  product: string,
-  amount: bigint,
-  { award }: PromotionTerms,
-): Refusal | undefined {
-  let total = amount;
-  for (const credit of credits) {
-    if (credit.promotionId !== promotionId) continue;
-    if (credit.product === product) return refuse('already-granted', `${credit.creditId} was given for ${product}`);
-    total += credit.granted;
+const ALL_KINDS = 2;
+
+/** From when to when a credit pays for what, and by which revision. */
+function datesOf(appliedAt: Instant, { rules, revision }: Offer, { expiry, appliesTo, spendKinds }: Stage) {
+  const dates = expiryOf(appliedAt, expiry, rules.timeZone);
+  if (!dates) return refuse('invalid-command', 'the credit would end after the year 9999');
+  if (dates.expiresAt <= appliedAt) {
+    return refuse('invalid-command', `the credit would end at ${dates.expiresAt}, before it begins`);
   }
-  const { currency, amount: cap } = award.capPerMarketplace;
-  return total > minorOf(award.capPerMarketplace)
-    ? refuse('cap-exceeded', `${moneyOf(total, currency).amount} would exceed the cap of ${currency} ${cap}`)
-    : undefined;
+  return { ...dates, appliesTo, ...(spendKinds.length < ALL_KINDS ? { spendKinds } : {}), revision };
 }
+
+type Granted = Pick<CreditApplied['data'], 'promotionId' | 'advertiserId' | 'marketplace' | 'product' | 'granted'> & {
+  readonly stage?: string;
+};
+
+/** Every credit of the promotion ever recorded here counts: revoked, expired and manual ones too. */
+function overLimit(credits: readonly CreditState[], data: Granted, { limitOf }: Offer): Refusal | undefined {
+  const { promotionId, advertiserId, marketplace, product, stage = null, granted } = data;
+  const place = { advertiserId, marketplace };
+  const own = credits.filter((credit) => credit.promotionId === promotionId).map((credit) => ({ ...credit, ...place }));
+  const limit = limitOf({ ...place, product, stage, granted: minorOf(granted) }, own);
+  return limit === null ? undefined : refuse(limit, LIMITS[limit](granted, product));
+}
+
+const LIMITS: Record<Limit, (granted: Money, product: string) => string> = {
+  'already-granted': (_, product) => `a credit was given for ${product}`,
+  'cap-exceeded': ({ amount, currency }) => `another ${currency} ${amount} would exceed the cap`,
+  'budget-exhausted': ({ amount, currency }) => `the budget has no ${currency} ${amount} left`,
+  'redemptions-exhausted': () => 'as many credits as the promotion has were given',
+};
 
 function sweep({ data, asOf }: CommandOf<'SweepCredits'>, { opened, credits }: AccountState): readonly AccountEvent[] {
   if (!opened) return [];

@@ -1,6 +1,7 @@
 import type { FxRate } from '../../fx/domain/events.js';
 import type { Instant } from '../../kernel/instant.js';
 import type { Money } from '../../kernel/money.js';
+import type { SpendKind } from '../../promotions/domain/terms.js';
 
 /** The events of one account: storage contracts, separate from what clients send. Amounts are in the account's currency. */
 interface AccountId {
@@ -53,8 +54,16 @@ export interface CreditApplied {
     readonly expiresAt: Instant;
     /** From when on the expiry run sweeps it: expiresAt and the settlement grace of the terms it was granted under. */
     readonly sweepableAt: Instant;
-    /** Products whose clicks it pays for. */
+    /** Products that it pays for. */
     readonly appliesTo: readonly string[];
+    /** Kinds of spend that it pays for; absent: all of them. */
+    readonly spendKinds?: readonly SpendKind[];
+    /** The stage of the terms that was earned; absent: the terms have one only, or it is a manual grant. */
+    readonly stage?: string;
+    /** The promotion's revision that it was granted under; absent in events from before terms of version 2. */
+    readonly revision?: number;
+    /** Of a run's credit: applied up to then, the service level is kept. Absent as `revision` is. */
+    readonly dueBy?: Instant;
     readonly origin: 'run' | 'manual';
     /** Of a manual grant. */
     readonly reason?: string;
@@ -69,6 +78,25 @@ export interface ClickSpent {
     readonly product: string;
     readonly cost: Money;
     readonly occurredAt: Instant;
+    /** In the order drawn; none of zero. */
+    readonly draws: readonly CreditPart[];
+    readonly billable: Money;
+  };
+}
+
+/** So many impressions at a price for a thousand, paid for as a click is. */
+export interface ImpressionsSpent {
+  readonly type: 'ImpressionsSpent';
+  readonly data: AccountId & {
+    readonly impressionsId: string;
+    readonly campaignId: string;
+    readonly product: string;
+    readonly impressions: number;
+    /** The price of a thousand. */
+    readonly cpm: Money;
+    readonly occurredAt: Instant;
+    /** What they come to, rounded half-even. */
+    readonly cost: Money;
     /** In the order drawn; none of zero. */
     readonly draws: readonly CreditPart[];
     readonly billable: Money;
@@ -123,6 +151,7 @@ export type AccountEvent =
   | PaymentMethodChanged
   | CreditApplied
   | ClickSpent
+  | ImpressionsSpent
   | ClickReversed
   | CreditRevoked
   | CreditExpired;

@@ -1,16 +1,19 @@
 import { looksDerived } from '../../kernel/identifiers.js';
 import type { Instant } from '../../kernel/instant.js';
-import type { Money } from '../../kernel/money.js';
+import { MAX_MINOR, ofThousand, parseMoney, type Money } from '../../kernel/money.js';
 import {
   AdvertiserId,
+  Count,
   CreditId,
   CurrencyCode,
   Flag,
   Identifier,
   InstantField,
+  isObject,
   MarketplaceCode,
   MoneyField,
   OneOf,
+  PRECISION,
   ProductCode,
   PromotionId,
   Reason,
@@ -54,8 +57,10 @@ export class CreditApplied {
   @AdvertiserId() advertiserId!: string;
   @MarketplaceCode() marketplace!: string;
   @ProductCode() product!: string;
+  @Identifier('The stage of the terms that it is of, when they have several.', 'still-advertising', { optional: true })
+  stage?: string;
   @MoneyField("The grant, in the terms' currency.") granted!: Money;
-  @InstantField('From when on it pays for clicks.') appliedAt!: Instant;
+  @InstantField('From when on it pays.') appliedAt!: Instant;
   @Reason() reason!: string;
 }
 
@@ -67,6 +72,29 @@ export class ClickSpent extends OfAccount {
   @InstantField('When it was clicked.') occurredAt!: Instant;
 }
 
+export class ImpressionsSpent extends OfAccount {
+  @Identifier('These impressions, such as those of a campaign in an hour.', 'impressions-1') impressionsId!: string;
+  @Identifier('The campaign that was shown.', 'campaign-1') campaignId!: string;
+  @ProductCode() product!: string;
+  @Count('How many there were.', { to: 1_000_000_000 })
+  @rule(PRECISION, 'come to nothing at this price', (count, { cpm }) => costMinor(count, cpm) !== 0n)
+  @rule(
+    'cost',
+    `may come to at most ${MAX_MINOR} minor units`,
+    (count, { cpm }) => (costMinor(count, cpm) ?? 0n) <= MAX_MINOR,
+  )
+  impressions!: number;
+  @MoneyField("The price of a thousand, in the account's currency.") cpm!: Money;
+  @InstantField('When they were shown: what was live then pays for them.') occurredAt!: Instant;
+}
+
+/** What impressions come to; null when the count or the price is at fault itself. */
+function costMinor(count: unknown, cpm: unknown): bigint | null {
+  if (typeof count !== 'number' || !Number.isSafeInteger(count) || count < 1 || !isObject(cpm)) return null;
+  const price = parseMoney(String(cpm['amount']), String(cpm['currency']));
+  return typeof price === 'bigint' ? ofThousand(price, count) : null;
+}
+
 export class ClickReversed extends OfAccount {
   @Identifier('The click that was invalid.', 'click-1') clickId!: string;
   @Reason() reason!: string;
@@ -76,6 +104,6 @@ export class ClickReversed extends OfAccount {
 export class CreditRevoked extends OfAccount {
   @CreditId() creditId!: string;
   @Reason() reason!: string;
-  @Flag('Whether what clicks drew becomes billable too.') clawback!: boolean;
+  @Flag('Whether what clicks and impressions drew becomes billable too.') clawback!: boolean;
   @InstantField('When it was revoked.') occurredAt!: Instant;
 }

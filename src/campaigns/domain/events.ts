@@ -9,7 +9,12 @@ export interface CampaignOwner {
 
 export interface CampaignActivated {
   readonly type: 'CampaignActivated';
-  readonly data: CampaignOwner & { readonly campaignId: string; readonly occurredAt: Instant };
+  readonly data: CampaignOwner & {
+    readonly campaignId: string;
+    readonly occurredAt: Instant;
+    /** When it is to end, as planned then; absent: no end is planned. It ends with `CampaignEnded` and not by itself. */
+    readonly plannedEnd?: Instant;
+  };
 }
 
 export interface CampaignPaused {

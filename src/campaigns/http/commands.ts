@@ -1,4 +1,4 @@
-import type { Instant } from '../../kernel/instant.js';
+import { parseInstant, type Instant } from '../../kernel/instant.js';
 import {
   AdvertiserId,
   Count,
@@ -22,6 +22,12 @@ export class CampaignActivated extends OfCampaign {
   @MarketplaceCode() marketplace!: string;
   @ProductCode() product!: string;
   @InstantField('From when on it is active.') occurredAt!: Instant;
+  @InstantField('When it is to end, where that is planned; it ends when `CampaignEnded` says so.', { optional: true })
+  @rule('after', 'must be after occurredAt', (plannedEnd, { occurredAt }) => {
+    const [from, to] = [parseInstant(String(occurredAt)), parseInstant(String(plannedEnd))];
+    return from === undefined || to === undefined || from < to;
+  })
+  plannedEnd?: Instant;
 }
 
 export class CampaignPaused extends OfCampaign {

@@ -1,20 +1,29 @@
-import { firstTuesdays, localToInstant, minusLocal, plusLocal } from '../../kernel/calendar.js';
-import { earlier } from '../../kernel/instant.js';
-import type { PromotionCalendar, PromotionWeek } from './events.js';
+import {
+  dateAt,
+  endOfDay,
+  firstTuesdays,
+  isBusinessDay,
+  localToInstant,
+  minusLocal,
+  nextDate,
+  plusDays,
+  plusLocal,
+} from '../../kernel/calendar.js';
+import { earlier, LATEST, plusMs, type Instant } from '../../kernel/instant.js';
+import type { PlannedRun, PromotionCalendar, PromotionWeek } from './events.js';
+import { rulesOf, type Stage } from './rules.js';
 import type { PromotionTerms } from './terms.js';
 
 /** Every local date of the terms as an instant. Done once, when they are published: folds do no time-zone work. */
 export function calendarOf(terms: PromotionTerms): PromotionCalendar {
-  const { timeZone, period, eligibility, disbursement } = terms;
+  const { timeZone, period, eligibility } = terms;
+  const dormancy = eligibility?.dormancy;
   return {
     start: localToInstant(period.start, timeZone),
     end: localToInstant(period.end, timeZone),
-    dormantFrom: eligibility.dormancy ? localToInstant(minusLocal(period.start, eligibility.dormancy), timeZone) : null,
+    dormantFrom: dormancy ? localToInstant(minusLocal(period.start, dormancy), timeZone) : null,
     weeks: weeksOf(terms),
-    runs: firstTuesdays(disbursement.firstMonth, disbursement.lastMonth).map((date) => ({
-      date,
-      runAt: localToInstant(`${date}T${disbursement.time}`, timeZone),
-    })),
+    runs: runsOf(terms),
   };
 }
 
@@ -29,3 +38,70 @@ function weeksOf({ timeZone, period }: PromotionTerms): PromotionWeek[] {
   }
   return weeks;
 }
+
+/** Stages may have schedules of their own. A date has one run, at the latest of their times; it names its stages unless all. */
+function runsOf(terms: PromotionTerms): PlannedRun[] {
+  const { stages, timeZone } = rulesOf(terms);
+  const byDate = new Map<string, { runAt: Instant; stages: string[] }>();
+  for (const stage of stages) {
+    for (const [date, runAt] of datesOf(stage, terms)) {
+      const run = byDate.get(date) ?? { runAt, stages: [] };
+      if (runAt > run.runAt) run.runAt = runAt;
+      run.stages.push(stage.id ?? '');
+      byDate.set(date, run);
+    }
+  }
+  const runs = [...byDate].map(([date, run]) => ({
+    date,
+    runAt: run.runAt,
+    ...(run.stages.length < stages.length ? { stages: run.stages } : {}),
+  }));
+  return runs.sort((a, b) => (a.runAt < b.runAt ? -1 : 1));
+
+  function* datesOf({ disbursement }: Stage, { period }: PromotionTerms): Generator<[string, Instant]> {
+    const at = (date: string) => localToInstant(`${date}T${disbursement.time}`, timeZone);
+    const begin = localToInstant(period.start, timeZone);
+    if (disbursement.schedule === 'first-tuesday') {
+      for (const date of firstTuesdays(disbursement.firstMonth, disbursement.lastMonth)) yield [date, at(date)];
+      return;
+    }
+    const { schedule, holidays, until } = disbursement;
+    for (let date = period.start.slice(0, 10); date <= until; date = nextDate(date)) {
+      if (schedule === 'business-days' && !isBusinessDay(date, holidays)) continue;
+      const runAt = at(date);
+      // On its first day a promotion may begin after the time of the run.
+      if (runAt >= begin) yield [date, runAt];
+    }
+  }
+}
+
+/**
+ * Up to when a credit is applied within the service level: so many days of 24 hours after it was earned, or the last instant
+ * of so many business days after that local day.
+ */
+export function dueByOf({ disbursement }: Stage, timeZone: string, qualifiedAt: Instant): Instant {
+  const { within } = disbursement;
+  return (
+    (typeof within === 'string'
+      ? plusDays(qualifiedAt, within)
+      : endOfBusinessDays(within.businessDays, holidaysOf(disbursement), timeZone, qualifiedAt)) ?? LATEST
+  );
+}
+
+function endOfBusinessDays(
+  days: number,
+  holidays: readonly string[],
+  timeZone: string,
+  qualifiedAt: Instant,
+): Instant | undefined {
+  let date = dateAt(qualifiedAt, timeZone);
+  for (let left = days; left > 0;) {
+    date = nextDate(date);
+    if (isBusinessDay(date, holidays)) left -= 1;
+  }
+  const next = endOfDay(localToInstant(`${date}T12:00`, timeZone), timeZone);
+  return next && plusMs(next, -1);
+}
+
+const holidaysOf = (disbursement: Stage['disbursement']): readonly string[] =>
+  'holidays' in disbursement ? disbursement.holidays : [];

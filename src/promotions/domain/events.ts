@@ -9,7 +9,14 @@ export interface PromotionCalendar {
   /** [dormantFrom, start) must be free of API changes; null when the terms do not ask. */
   readonly dormantFrom: Instant | null;
   readonly weeks: readonly PromotionWeek[];
-  readonly runs: readonly { readonly date: string; readonly runAt: Instant }[];
+  readonly runs: readonly PlannedRun[];
+}
+
+export interface PlannedRun {
+  readonly date: string;
+  readonly runAt: Instant;
+  /** Ids of the stages that it disburses; absent: all. */
+  readonly stages?: readonly string[];
 }
 
 export interface PromotionWeek {
@@ -37,6 +44,8 @@ export interface PromotionRevised {
     readonly revision: number;
     readonly terms: PromotionTerms;
     readonly reason: string;
+    /** Runs before it are decided under the former terms; absent: it holds for all that is decided from now on. */
+    readonly effectiveAt?: Instant;
     readonly calendar: PromotionCalendar;
   };
 }
@@ -54,6 +63,8 @@ export interface DisbursementRunStarted {
     readonly runAt: Instant;
     /** The log's last position when the run was asked for. Facts recorded before this event itself still count. */
     readonly knownAt: string;
+    /** The revision that it decides under; absent in events from before terms of version 2. */
+    readonly revision?: number;
   };
 }
 
@@ -68,14 +79,25 @@ export interface DisbursementRunCompleted {
     /** In run order. */
     readonly credits: readonly string[];
     readonly deferrals: readonly Deferral[];
+    /** Who is left out for good, told by the first run that finds it; absent: nobody new. */
+    readonly leftOut?: readonly LeftOut[];
   };
 }
 
-export interface Deferral {
+/** What somebody has qualified for: `stage` as in their credit. */
+export interface Claimed {
   readonly advertiserId: string;
   readonly marketplace: string;
   readonly product: string;
+  readonly stage?: string;
+}
+
+export interface Deferral extends Claimed {
   readonly reasons: readonly DeferralReason[];
+}
+
+export interface LeftOut extends Claimed {
+  readonly reasons: readonly LeftOutReason[];
 }
 
 export const DEFERRAL_REASONS = [
@@ -89,17 +111,49 @@ export const DEFERRAL_REASONS = [
 ] as const;
 export type DeferralReason = (typeof DEFERRAL_REASONS)[number];
 
+export const LEFT_OUT_REASONS = ['budget-exhausted', 'redemptions-exhausted', 'credit-would-be-over'] as const;
+export type LeftOutReason = (typeof LEFT_OUT_REASONS)[number];
+
 export type PromotionEvent =
   PromotionPublished | PromotionRevised | PromotionTerminated | DisbursementRunStarted | DisbursementRunCompleted;
 
+/** The events of one advertiser in one promotion. */
+interface EnrollmentId {
+  readonly promotionId: string;
+  readonly advertiserId: string;
+}
+
 export interface AdvertiserInvited {
   readonly type: 'AdvertiserInvited';
-  readonly data: {
-    readonly promotionId: string;
-    readonly advertiserId: string;
-    readonly partnerId: string;
+  readonly data: EnrollmentId & { readonly partnerId: string; readonly occurredAt: Instant };
+}
+
+/** From then on the invitation counts for nothing that has not been reached. */
+export interface InvitationWithdrawn {
+  readonly type: 'InvitationWithdrawn';
+  readonly data: EnrollmentId & { readonly reason: string; readonly occurredAt: Instant };
+}
+
+/** The advertiser took up the offer. */
+export interface OfferActivated {
+  readonly type: 'OfferActivated';
+  readonly data: EnrollmentId & { readonly occurredAt: Instant };
+}
+
+export interface CodeRedeemed {
+  readonly type: 'CodeRedeemed';
+  readonly data: EnrollmentId & { readonly code: string; readonly occurredAt: Instant };
+}
+
+/** Somebody answers for it that the advertiser did something, such as passing an examination. */
+export interface ActionAttested {
+  readonly type: 'ActionAttested';
+  readonly data: EnrollmentId & {
+    readonly attestationId: string;
+    readonly action: string;
+    readonly attestedBy: string;
     readonly occurredAt: Instant;
   };
 }
 
-export type EnrollmentEvent = AdvertiserInvited;
+export type EnrollmentEvent = AdvertiserInvited | InvitationWithdrawn | OfferActivated | CodeRedeemed | ActionAttested;

@@ -1,28 +1,26 @@
 import { never, type Decider } from '../../kernel/decider.js';
 import type { Instant } from '../../kernel/instant.js';
-import { refuse, type Refusal } from '../../kernel/refusal.js';
+import { isRefusal, refuse, type Refusal } from '../../kernel/refusal.js';
 import { calendarOf } from './calendar.js';
-import type {
-  AdvertiserInvited,
-  DisbursementRunCompleted,
-  EnrollmentEvent,
-  PromotionCalendar,
-  PromotionEvent,
-  PromotionTerminated,
-} from './events.js';
+import type { DisbursementRunCompleted, PlannedRun, PromotionEvent, PromotionTerminated } from './events.js';
+import { revisionAt, runsOf, type Revision } from './revisions.js';
+import { rulesOf } from './rules.js';
 import type { PromotionTerms } from './terms.js';
 
 export interface PromotionState {
-  /** Null until it is published. */
-  readonly current: {
-    readonly revision: number;
-    readonly terms: PromotionTerms;
-    readonly calendar: PromotionCalendar;
-  } | null;
-  /** What each revision was, from revision 2 on. */
-  readonly revisions: readonly { readonly terms: PromotionTerms; readonly reason: string }[];
-  /** Dates of runs that were begun, and what came of those that were completed. */
-  readonly runs: ReadonlyMap<string, DisbursementRunCompleted['data'] | 'started'>;
+  /** What was published and how it was revised, in order; none until it is published. */
+  readonly revisions: readonly (Revision & { readonly reason: string | null })[];
+  readonly terminatedAt: Instant | null;
+  /** By date, the runs that were begun. */
+  readonly runs: ReadonlyMap<string, PerformedRun>;
+}
+
+/** A run as it was begun: what it decides under stays what it was then, also when it is resumed later. */
+export interface PerformedRun extends PlannedRun {
+  readonly revision: Revision;
+  readonly terminatedAt: Instant | null;
+  /** Null until it is completed. */
+  readonly result: DisbursementRunCompleted['data'] | null;
 }
 
 export type PromotionCommand =
@@ -37,6 +35,7 @@ export type PromotionCommand =
         readonly revision: number;
         readonly terms: PromotionTerms;
         readonly reason: string;
+        readonly effectiveAt?: Instant;
       };
     }
   | PromotionTerminated
@@ -50,17 +49,17 @@ export type PromotionCommand =
   | { readonly type: 'CompleteRun'; readonly data: DisbursementRunCompleted['data'] };
 
 export const promotionDecider: Decider<PromotionState, PromotionCommand, PromotionEvent> = {
-  initial: { current: null, revisions: [], runs: new Map() },
+  initial: { revisions: [], terminatedAt: null, runs: new Map() },
 
   decide(command, state) {
     if (command.type === 'PromotionPublished') {
       return [{ type: 'PromotionPublished', data: { ...command.data, calendar: calendarOf(command.data.terms) } }];
     }
     const { promotionId } = command.data;
-    if (!state.current) return refuse('unknown-promotion', `no promotion ${promotionId} is published`);
+    if (state.revisions.length === 0) return refuse('unknown-promotion', `no promotion ${promotionId} is published`);
     switch (command.type) {
       case 'PromotionRevised':
-        return revise(command.data, state.current);
+        return revise(command.data, state.revisions);
       case 'PromotionTerminated':
         return [command];
       case 'StartRun': {
@@ -69,7 +68,7 @@ export const promotionDecider: Decider<PromotionState, PromotionCommand, Promoti
         return [
           {
             type: 'DisbursementRunStarted',
-            data: { promotionId, date: run.date, runAt: run.runAt, knownAt: command.head },
+            data: { promotionId, date: run.date, runAt: run.runAt, knownAt: command.head, revision: run.revision },
           },
         ];
       }
@@ -84,19 +83,22 @@ export const promotionDecider: Decider<PromotionState, PromotionCommand, Promoti
     switch (event.type) {
       case 'PromotionPublished': {
         const { terms, calendar } = event.data;
-        return { ...state, current: { revision: 1, terms, calendar } };
+        return { ...state, revisions: [{ revision: 1, terms, calendar, effectiveAt: null, reason: null }] };
       }
       case 'PromotionRevised': {
-        const { revision, terms, calendar, reason } = event.data;
-        return { ...state, current: { revision, terms, calendar }, revisions: [...state.revisions, { terms, reason }] };
+        const { revision, terms, calendar, reason, effectiveAt = null } = event.data;
+        const revised = { revision, terms, calendar, effectiveAt, reason };
+        return { ...state, revisions: [...state.revisions, revised] };
       }
       case 'PromotionTerminated':
         // Who is still given a credit is asked of the facts at each run; runs themselves go on.
-        return state;
+        return { ...state, terminatedAt: event.data.occurredAt };
       case 'DisbursementRunStarted':
-        return { ...state, runs: new Map(state.runs).set(event.data.date, 'started') };
-      case 'DisbursementRunCompleted':
-        return { ...state, runs: new Map(state.runs).set(event.data.date, event.data) };
+        return { ...state, runs: new Map(state.runs).set(event.data.date, begun(state, event.data)) };
+      case 'DisbursementRunCompleted': {
+        const run = state.runs.get(event.data.date) ?? begun(state, event.data);
+        return { ...state, runs: new Map(state.runs).set(event.data.date, { ...run, result: event.data }) };
+      }
       default:
         return never(event);
     }
@@ -120,61 +122,76 @@ export const promotionDecider: Decider<PromotionState, PromotionCommand, Promoti
 
 function revise(
   data: Extract<PromotionCommand, { type: 'PromotionRevised' }>['data'],
-  current: NonNullable<PromotionState['current']>,
+  revisions: PromotionState['revisions'],
 ): readonly PromotionEvent[] | Refusal {
+  const current = revisions.at(-1)!;
   if (data.revision !== current.revision + 1) {
     return refuse('invalid-command', `the next revision is ${current.revision + 1}, not ${data.revision}`);
   }
-  const { currency } = current.terms.award.amount;
-  if (data.terms.award.amount.currency !== currency) {
-    // What was granted already counts to the cap, so both must be in one currency.
-    return refuse('invalid-command', `a revision keeps the award's currency, ${currency}`);
+  const { marketplaces, currencyIn } = rulesOf(current.terms);
+  const revised = rulesOf(data.terms);
+  const other = marketplaces.find((marketplace) => revised.currencyIn(marketplace) !== currencyIn(marketplace));
+  if (other !== undefined) {
+    // What was granted already counts to the caps, so both must be in one currency.
+    return refuse('invalid-command', `a revision keeps the award's currency, ${currencyIn(other)}`);
   }
   return [{ type: 'PromotionRevised', data: { ...data, calendar: calendarOf(data.terms) } }];
 }
 
-/** The run that may be performed now: it exists, is due, and every earlier one is completed. */
-function openRun({ current, runs }: PromotionState, date: string, now: Instant) {
-  const calendar = current?.calendar.runs ?? [];
-  const run = calendar.find((candidate) => candidate.date === date);
+/** The run of a date, if it is due. */
+export function dueRun({ revisions }: PromotionState, date: string, now: Instant): PlannedRun | Refusal {
+  const run = runsOf(revisions).find((candidate) => candidate.date === date);
   if (!run) return refuse('unknown-run', `${date} is no date of a run`);
-  if (run.runAt > now) return refuse('run-not-due', `the run of ${date} is due at ${run.runAt}`);
-  const open = calendar.find((earlier) => earlier.runAt < run.runAt && !isCompleted(runs, earlier.date));
-  return open ? refuse('run-out-of-order', `the run of ${open.date} comes first`) : run;
+  return run.runAt > now ? refuse('run-not-due', `the run of ${date} is due at ${run.runAt}`) : run;
 }
 
-const isCompleted = (runs: PromotionState['runs'], date: string): boolean => {
-  const run = runs.get(date);
-  return run !== undefined && run !== 'started';
-};
+/** The run that may be performed now: it exists, is due, and every earlier one is completed. */
+function openRun(state: PromotionState, date: string, now: Instant) {
+  const run = dueRun(state, date, now);
+  if (isRefusal(run)) return run;
+  const open = runsOf(state.revisions).find(({ runAt, date: each }) => runAt < run.runAt && isOpen(state, each));
+  return open
+    ? refuse('run-out-of-order', `the run of ${open.date} comes first`)
+    : { ...run, revision: revisionAt(state.revisions, run.runAt).revision };
+}
+
+const isOpen = ({ runs }: PromotionState, date: string): boolean => !runs.get(date)?.result;
+
+function begun({ revisions, terminatedAt }: PromotionState, { date, runAt }: PlannedRun): PerformedRun {
+  const revision = revisionAt(revisions, runAt);
+  const { stages } = revision.calendar.runs.find((run) => run.date === date) ?? {};
+  return { date, runAt, ...(stages ? { stages } : {}), revision, terminatedAt, result: null };
+}
+
+/** The runs that are due and not completed, in their order. */
+export const openRuns = (state: PromotionState, now: Instant): readonly PlannedRun[] =>
+  runsOf(state.revisions).filter(({ date, runAt }) => runAt <= now && isOpen(state, date));
+
+/**
+ * The runs to perform for the run of a date: itself, and where runs are on days, those before it that are still open. Where
+ * they are in months, each is asked for by itself.
+ */
+export function runsUpTo(state: PromotionState, date: string): readonly PlannedRun[] {
+  const last = runsOf(state.revisions).find((run) => run.date === date);
+  if (!last) return [];
+  const { stages } = rulesOf(revisionAt(state.revisions, last.runAt).terms);
+  if (stages.every(({ disbursement }) => disbursement.schedule === 'first-tuesday')) return [last];
+  return [...openRuns(state, last.runAt).filter((run) => run.date !== date), last];
+}
 
 /**
  * Which revision an unnumbered command means: the one that already says the same for the same reason (it is sent again),
  * else the next.
  */
-export function revisionMeant(
-  { current, revisions }: PromotionState,
-  { terms, reason }: { readonly terms: PromotionTerms; readonly reason: string },
-): number {
-  const text = JSON.stringify([terms, reason]);
-  const known = revisions.findIndex((revision) => JSON.stringify([revision.terms, revision.reason]) === text);
-  return known >= 0 ? known + 2 : (current?.revision ?? 1) + 1;
+export function revisionMeant({ revisions }: PromotionState, said: SaidRevision): number {
+  const text = saidText(said);
+  const known = revisions.find((each) => each.reason !== null && saidText({ ...each, reason: each.reason }) === text);
+  return known?.revision ?? (revisions.at(-1)?.revision ?? 1) + 1;
 }
 
-export interface InviteAdvertiser extends AdvertiserInvited {
-  /** Of the promotion; null when there is none. */
-  readonly terms: PromotionTerms | null;
-}
-
-export const enrollmentDecider: Decider<null, InviteAdvertiser, EnrollmentEvent> = {
-  initial: null,
-  decide({ type, data, terms }) {
-    if (!terms) return refuse('unknown-promotion', `no promotion ${data.promotionId} is published`);
-    const { partners } = terms.eligibility;
-    return partners && !partners.includes(data.partnerId)
-      ? refuse('partner-not-listed', `the terms do not list partner ${data.partnerId}`)
-      : [{ type, data }];
-  },
-  evolve: (state) => state,
-  idOf: ({ type, data }) => `${type}:${data.promotionId}.${data.advertiserId}`,
+type SaidRevision = Pick<Extract<PromotionCommand, { type: 'PromotionRevised' }>['data'], 'terms' | 'reason'> & {
+  readonly effectiveAt?: Instant | null;
 };
+
+const saidText = ({ terms, reason, effectiveAt = null }: SaidRevision): string =>
+  JSON.stringify([terms, reason, effectiveAt]);

@@ -1,34 +1,48 @@
 import type { Instant } from '../../kernel/instant.js';
-import type { DisbursementRunCompleted, PromotionCalendar, PromotionWeek } from './events.js';
-import { firstQualified, furthest, progressOf, type CampaignFacts, type Progress } from './qualifying.js';
-import type { PromotionTerms } from './terms.js';
+import type { Money } from '../../kernel/money.js';
+import { evaluate, type StageVerdict } from './conditions.js';
+import { ineligibility, type Eligibility } from './eligibility.js';
+import type { Claimed, DisbursementRunCompleted, PlannedRun, PromotionWeek } from './events.js';
+import type { ConvertAt } from './facts.js';
+import { leavesOf } from './furthest.js';
+import type { Rules, Stage } from './rules.js';
+import type { Outcome, SoFar, Verdict } from './verdict.js';
 
-/** What is known of one advertiser in one promotion and marketplace, all of it effective at or before the time of asking. */
-export interface AdvertiserFacts {
-  readonly terms: PromotionTerms;
-  readonly calendar: PromotionCalendar;
-  readonly advertiserId: string;
-  readonly marketplace: string;
-  readonly terminatedAt: Instant | null;
-  readonly invitation: { readonly partnerId: string; readonly at: Instant } | null;
-  /** An API change of the advertiser, anywhere, lies in the dormancy window. */
-  readonly priorApiUse: boolean;
+/** All that it takes to tell how an advertiser stands in a promotion and marketplace, effective at or before `asOf`. */
+export interface Asked extends Eligibility {
+  readonly convertAt: ConvertAt;
+  /** Those of the promotion that take the advertiser's place here, in the order of their balance. */
+  readonly credits: readonly HeldCredit[];
+  /** Every run there is, of whatever revision. */
+  readonly runs: readonly PlannedRun[];
+  /** The runs completed by then, in the order of their dates. */
+  readonly completed: readonly DisbursementRunCompleted['data'][];
 }
 
-/** The credit that was given for a product. */
-export interface GivenCredit {
+/** A credit that was given. */
+export interface HeldCredit {
+  readonly creditId: string;
+  readonly product: string;
+  /** Null: it takes the place of every stage. */
+  readonly stage: string | null;
   readonly status: 'applied' | 'expired' | 'revoked';
   readonly qualifiedAt: Instant | null;
   readonly campaignId: string | null;
 }
 
-export type IneligibleReason = 'prior-api-use' | 'not-invited' | 'promotion-terminated';
-
 export type QualificationStatus =
   'revoked' | 'expired' | 'applied' | 'ineligible' | 'missed' | 'in-progress' | 'deferred' | 'qualified';
 
+/** A verdict as answers show it. */
+export interface ConditionShown extends Omit<Verdict, 'parts' | 'soFar'> {
+  readonly parts: readonly ConditionShown[];
+}
+
 export interface Qualification {
+  /** Or `ALL`. */
   readonly product: string;
+  /** Null: there is only one, without an id. */
+  readonly stage: string | null;
   readonly status: QualificationStatus;
   readonly reasons: readonly string[];
   readonly qualifiedAt: Instant | null;
@@ -37,121 +51,116 @@ export interface Qualification {
   readonly activeSeconds: number;
   readonly missing: { readonly weeks: number; readonly changes: number; readonly activeSeconds: number };
   readonly earliestRun: string | null;
+  /** The credit that was given, which may be of another marketplace where the terms count several as one. */
+  readonly creditId: string | null;
+  /** What it comes to; null: spend has not settled it, or it is not offered here. */
+  readonly award: Money | null;
+  readonly conditions: ConditionShown;
+  /** When spend settles the award, and what that takes; null: the award does not depend on it. */
+  readonly settlement: Outcome | null;
 }
 
-/** Progress of each campaign of a product; in a marketplace that the terms do not list nothing qualifies. */
-export function progressIn(
-  facts: AdvertiserFacts,
+/** How the advertiser stands: for each product, or for all of them as one, and each stage. */
+export function qualificationsOf(asked: Asked): readonly Qualification[] {
+  const { rules } = asked;
+  const products = rules.awardFor === 'product' ? rules.products : ['ALL'];
+  return products.flatMap((product) => {
+    const verdicts = verdictsOf(asked, product);
+    return verdicts.map((verdict, index) => {
+      const credit = creditFor(asked, product, verdict.stage);
+      // What was given was given for a campaign, whatever the facts now say.
+      const told = credit?.campaignId ? verdictsOf(asked, product, credit.campaignId)[index]! : verdict;
+      return qualificationOf(asked, product, told, credit);
+    });
+  });
+}
+
+/** Where a credit takes the place of one in this marketplace. */
+export function marketplacesAsOne({ marketplaces, oncePer, regionOf }: Rules, marketplace: string): readonly string[] {
+  if (oncePer === 'marketplace' || !marketplaces.includes(marketplace)) return [marketplace];
+  if (oncePer === 'advertiser') return marketplaces;
+  return marketplaces.filter((each) => regionOf(each) === regionOf(marketplace));
+}
+
+const verdictsOf = ({ rules, calendar, facts, convertAt, asOf }: Asked, product: string, told?: string) =>
+  evaluate(rules, calendar, product, facts, convertAt, asOf, told);
+
+const creditFor = ({ credits }: Asked, product: string, { id }: Stage): HeldCredit | undefined =>
+  credits.find((credit) => credit.product === product && (credit.stage === null || id === null || credit.stage === id));
+
+function qualificationOf(
+  asked: Asked,
   product: string,
-  campaigns: readonly CampaignFacts[],
-  asOf: Instant,
-): readonly Progress[] {
-  const { terms, calendar } = facts;
-  const invitation = terms.marketplaces.includes(facts.marketplace) ? facts.invitation : null;
-  return campaigns.map((campaign) => progressOf(campaign, { terms, calendar, product, invitation }, asOf));
-}
-
-/** Why the advertiser will never be given this: all reasons, in the order in which they are told. */
-export function ineligibility(facts: AdvertiserFacts, qualifiedAt: Instant | null): readonly IneligibleReason[] {
-  const { invitation, priorApiUse, terminatedAt } = facts;
-  const tooLate = terminatedAt !== null && (qualifiedAt === null || qualifiedAt > terminatedAt);
-  return [
-    ...(priorApiUse ? (['prior-api-use'] as const) : []),
-    ...(invitation ? [] : (['not-invited'] as const)),
-    ...(tooLate ? (['promotion-terminated'] as const) : []),
-  ];
-}
-
-/**
- * How an advertiser stands for one product at `asOf`.
- *
- * @param campaigns of the product, in this marketplace
- * @param completed the runs completed by then, in the order of their dates
- */
-export function qualificationOf(
-  facts: AdvertiserFacts,
-  product: string,
-  campaigns: readonly CampaignFacts[],
-  credit: GivenCredit | null,
-  completed: readonly DisbursementRunCompleted['data'][],
-  asOf: Instant,
+  verdict: StageVerdict,
+  credit: HeldCredit | undefined,
 ): Qualification {
-  const { terms, calendar } = facts;
-  const all = progressIn(facts, product, campaigns, asOf);
-  const factual = firstQualified(all)?.qualifiedAt ?? null;
-  const told = (credit?.campaignId && all.find(({ campaignId }) => campaignId === credit.campaignId)) || furthest(all);
-  const shown = told ?? progressIn(facts, product, [NO_CAMPAIGN], asOf)[0]!;
-  const { status, reasons } = statusOf(facts, product, factual, credit, completed, asOf);
+  const { rules, calendar, facts } = asked;
+  const { stage, tree, settlement } = verdict;
+  const { status, reasons } = statusOf(asked, product, verdict, credit);
   const waits = status === 'in-progress' || status === 'qualified' || status === 'deferred';
+  const isOffered = rules.marketplaces.includes(facts.marketplace);
+  const soFar = leavesOf(tree).reduce<SoFar>((sum, leaf) => ({ ...leaf.soFar, ...sum }), {});
   return {
     product,
+    stage: stage.id,
     status,
     reasons,
-    qualifiedAt: credit ? credit.qualifiedAt : factual,
-    campaignId: credit ? credit.campaignId : (told?.campaignId ?? null),
-    weeks: calendar.weeks.map((week, index) => ({ ...week, changes: shown.weeks[index]! })),
-    activeSeconds: Math.floor(shown.activeMs / 1000),
+    qualifiedAt: credit ? credit.qualifiedAt : verdict.qualifiedAt,
+    campaignId: credit ? credit.campaignId : verdict.campaignId,
+    weeks: calendar.weeks.map((week, index) => ({ ...week, changes: soFar.weeks?.[index] ?? 0 })),
+    activeSeconds: Math.floor((soFar.activeMs ?? 0) / 1000),
     missing: {
-      weeks: shown.missing.weeks,
-      changes: shown.missing.changes,
-      activeSeconds: Math.ceil(shown.missing.activeMs / 1000),
+      weeks: soFar.weeksToGo ?? 0,
+      changes: soFar.changesToGo ?? 0,
+      activeSeconds: Math.ceil((soFar.activeMsToGo ?? 0) / 1000),
     },
-    earliestRun:
-      waits && terms.marketplaces.includes(facts.marketplace)
-        ? earliestRun(calendar, completed, factual ?? soonest(facts, product, campaigns, all, asOf))
-        : null,
+    earliestRun: waits && isOffered ? earliestRun(asked, stage, verdict.couldQualifyAt) : null,
+    creditId: credit?.creditId ?? null,
+    award: isOffered ? verdict.award : null,
+    conditions: shown(tree),
+    settlement: settlement && outcomeShown(settlement),
   };
 }
 
-/** Stands for the campaign that could still be made. */
-const NO_CAMPAIGN: CampaignFacts = { campaignId: '', activity: [], changes: [] };
-
 function statusOf(
-  facts: AdvertiserFacts,
+  asked: Asked,
   product: string,
-  qualifiedAt: Instant | null,
-  credit: GivenCredit | null,
-  completed: readonly DisbursementRunCompleted['data'][],
-  asOf: Instant,
+  { stage, qualifiedAt, until }: StageVerdict,
+  credit: HeldCredit | undefined,
 ): { readonly status: QualificationStatus; readonly reasons: readonly string[] } {
+  const { facts, completed, asOf } = asked;
   if (credit) return { status: credit.status, reasons: [] };
-  const forGood = ineligibility(facts, qualifiedAt);
+  const isThis = (claimed: Claimed) =>
+    claimed.advertiserId === facts.advertiserId &&
+    claimed.marketplace === facts.marketplace &&
+    claimed.product === product &&
+    (claimed.stage ?? null) === stage.id;
+  const leftOut = completed.findLast((run) => run.leftOut?.some(isThis))?.leftOut?.find(isThis)?.reasons ?? [];
+  const forGood = [...ineligibility(asked, qualifiedAt), ...leftOut];
   if (forGood.length > 0) return { status: 'ineligible', reasons: forGood };
-  if (qualifiedAt === null) {
-    return { status: asOf >= facts.calendar.end ? 'missed' : 'in-progress', reasons: [] };
-  }
-  const putOff = completed
-    .at(-1)
-    ?.deferrals.find(
-      (deferral) =>
-        deferral.advertiserId === facts.advertiserId &&
-        deferral.marketplace === facts.marketplace &&
-        deferral.product === product,
-    );
+  if (qualifiedAt === null) return { status: until !== null && asOf >= until ? 'missed' : 'in-progress', reasons: [] };
+  const putOff = completed.at(-1)?.deferrals.find(isThis);
   return putOff ? { status: 'deferred', reasons: putOff.reasons } : { status: 'qualified', reasons: [] };
 }
 
-/** When the product could qualify at the earliest, with one of its campaigns or a new one. */
-function soonest(
-  facts: AdvertiserFacts,
-  product: string,
-  campaigns: readonly CampaignFacts[],
-  all: readonly Progress[],
-  asOf: Instant,
-): Instant | null {
-  const hoped = campaigns.length > 0 ? all : progressIn(facts, product, [NO_CAMPAIGN], asOf);
-  return hoped.reduce<Instant | null>(
-    (best, { couldQualifyAt: at }) => (at !== null && (best === null || at < best) ? at : best),
-    null,
-  );
-}
-
-function earliestRun(
-  calendar: PromotionCalendar,
-  completed: readonly { readonly date: string }[],
-  qualifiedAt: Instant | null,
-): string | null {
+/** The first run not completed that disburses the stage, at or after it was, or could be, qualified for. */
+function earliestRun({ runs, completed }: Asked, { id }: Stage, qualifiedAt: Instant | null): string | null {
   if (qualifiedAt === null) return null;
   const done = new Set(completed.map(({ date }) => date));
-  return calendar.runs.find(({ date, runAt }) => runAt >= qualifiedAt && !done.has(date))?.date ?? null;
+  const next = runs.find(
+    ({ date, runAt, stages }) => runAt >= qualifiedAt && !done.has(date) && (stages?.includes(id ?? '') ?? true),
+  );
+  return next?.date ?? null;
 }
+
+function shown({ soFar: _, parts, ...verdict }: Verdict): ConditionShown {
+  return { ...verdict, parts: parts.map(shown) };
+}
+
+const outcomeShown = ({ metAt, missing, needs, until, couldBeMetAt }: Outcome): Outcome => ({
+  metAt,
+  missing,
+  needs,
+  until,
+  couldBeMetAt,
+});

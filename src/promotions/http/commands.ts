@@ -1,38 +1,6 @@
 import type { Instant } from '../../kernel/instant.js';
-import {
-  AdvertiserId,
-  Count,
-  field,
-  Identifier,
-  InstantField,
-  isObject,
-  PromotionId,
-  Reason,
-  rule,
-} from '../../http/fields.js';
-
-/** More than any terms need; it keeps everything that later walks the document within its stack. */
-const MAX_DEPTH = 32;
-
-/** The terms themselves are checked by the domain, which owns their language. */
-const TermsDocument = () =>
-  field({
-    docs: {
-      type: 'object',
-      additionalProperties: true,
-      description: 'The promotion as a document; the language of terms is described in docs/promotion-terms.md.',
-      example: { version: 1, name: 'Click credit 2022', timeZone: 'America/Los_Angeles' },
-    },
-    rules: [
-      rule('terms', 'must be an object', isObject),
-      rule('depth', `must not be nested deeper than ${MAX_DEPTH} levels`, (terms) => !isDeeperThan(MAX_DEPTH, terms)),
-    ],
-  });
-
-function isDeeperThan(levels: number, value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return levels === 0 || Object.values(value).some((inner) => isDeeperThan(levels - 1, inner));
-}
+import { AdvertiserId, Count, Identifier, InstantField, PromotionId, Reason } from '../../http/fields.js';
+import { TermsDocument } from './terms.js';
 
 /** What clients send of promotions: the `data` of their commands. */
 abstract class OfPromotion {
@@ -51,6 +19,10 @@ export class PromotionRevised extends OfPromotion {
     optional: true,
   })
   revision?: number;
+  @InstantField('Runs before it are decided under the former terms. By default it holds for every run from now on.', {
+    optional: true,
+  })
+  effectiveAt?: Instant;
 }
 
 export class PromotionTerminated extends OfPromotion {
@@ -58,8 +30,33 @@ export class PromotionTerminated extends OfPromotion {
   @InstantField('From when on nobody qualifies any more.') occurredAt!: Instant;
 }
 
-export class AdvertiserInvited extends OfPromotion {
+/** What an advertiser has to do with a promotion. */
+abstract class OfEnrollment extends OfPromotion {
   @AdvertiserId() advertiserId!: string;
+}
+
+export class AdvertiserInvited extends OfEnrollment {
   @Identifier('The partner through whose tool the advertiser takes part.', 'partner-1') partnerId!: string;
   @InstantField('From when on the invitation is in effect.') occurredAt!: Instant;
+}
+
+export class InvitationWithdrawn extends OfEnrollment {
+  @Reason() reason!: string;
+  @InstantField('From when on it counts for nothing that has not been reached.') occurredAt!: Instant;
+}
+
+export class OfferActivated extends OfEnrollment {
+  @InstantField('When the advertiser took up the offer.') occurredAt!: Instant;
+}
+
+export class CodeRedeemed extends OfEnrollment {
+  @Identifier('A code that the terms list.', 'WELCOME-2022') code!: string;
+  @InstantField('When it was redeemed.') occurredAt!: Instant;
+}
+
+export class ActionAttested extends OfEnrollment {
+  @Identifier('The attestation.', 'attestation-1') attestationId!: string;
+  @Identifier('What the advertiser did, as the terms name it.', 'certificate') action!: string;
+  @Identifier('Who answers for it.', 'academy') attestedBy!: string;
+  @InstantField('When it was done.') occurredAt!: Instant;
 }

@@ -6,7 +6,9 @@ import { answered, Checked, MomentQuery, Nothing, PageQuery, performed } from '.
 import { DOTLESS_IDENTIFIER } from '../../kernel/identifiers.js';
 import { Queries } from '../../read-models/queries.js';
 import { Disbursements } from '../disbursements.js';
+import { Previews } from '../preview.js';
 import * as examples from './examples.js';
+import { PreviewBody } from './terms.js';
 
 @ApiTags('promotions')
 @Controller('v1/promotions')
@@ -14,6 +16,7 @@ export class PromotionsController {
   constructor(
     private readonly queries: Queries,
     private readonly disbursements: Disbursements,
+    private readonly previews: Previews,
   ) {}
 
   @Get()
@@ -22,6 +25,17 @@ export class PromotionsController {
   @Refuses('invalid-command', 'not-caught-up')
   promotions(@Query(Checked) query: PageQuery): Promise<object> {
     return answered(this.queries, query, (moment, own) => this.queries.promotions(moment, own));
+  }
+
+  @Post('preview')
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'What terms would have given, had their runs been performed on what is known. Nothing is recorded.',
+  })
+  @Answers('The runs, the credits and what they cost; and the difference to a published promotion.', examples.preview)
+  @Refuses('invalid-command', 'unknown-promotion', 'not-caught-up')
+  preview(@Query(Checked) query: PageQuery, @Body(Checked) asked: PreviewBody): Promise<object> {
+    return answered(this.queries, query, (moment, own) => this.previews.preview(moment, asked, paging(own)));
   }
 
   @Get(':promotionId')
@@ -67,3 +81,6 @@ function possible(promotionId: string): string {
   if (DOTLESS_IDENTIFIER.test(promotionId)) return promotionId;
   throw new ProblemError('unknown-promotion', 'There is no such promotion.');
 }
+
+const paging = ({ limit, cursor }: Pick<PageQuery, 'limit' | 'cursor'>) =>
+  cursor === undefined ? { limit } : { limit, cursor };

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Random } from '../../../src/demo/random.js';
-import type { PromotionTerms } from '../../../src/promotions/domain/terms.js';
+import type { TermsV1 } from '../../../src/promotions/domain/terms.js';
 import type { Command } from '../../support/auditor/facts.js';
 import { decimal } from '../../support/auditor/money.js';
 import { DAY, iso, ms } from '../../support/auditor/time.js';
@@ -84,7 +84,7 @@ export class Race {
       const data = { promotionId: this.promotionId, advertiserId, partnerId: 'partner-1' };
       return { type: 'AdvertiserInvited', data: { ...data, occurredAt: '2022-08-10T08:00:00Z' } };
     });
-    const terms = history.TERMS as unknown as PromotionTerms;
+    const terms = history.TERMS as unknown as TermsV1;
     await this.clients.send([{ type: 'PromotionPublished', data: { promotionId: this.promotionId, terms } }], 0);
     await this.clients.send(invitations, 1);
   }

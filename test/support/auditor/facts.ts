@@ -1,5 +1,5 @@
 /** What the auditor is told (commands, as a client writes them) and what it notes down (facts, in plain numbers). */
-import type { PromotionTerms } from '../../../src/promotions/domain/terms.js';
+import type { TermsV1 } from '../../../src/promotions/domain/terms.js';
 import type { Amount } from './money.js';
 
 interface CommandOf<Type extends string, Data> {
@@ -17,7 +17,7 @@ interface OfCampaign extends OfAccount {
 
 export type Command =
   | CommandOf<'FxRateRecorded', { base: string; quote: string; rate: string; source: string; effectiveAt: string }>
-  | CommandOf<'PromotionPublished', { promotionId: string; terms: PromotionTerms }>
+  | CommandOf<'PromotionPublished', { promotionId: string; terms: TermsV1 }>
   | CommandOf<'AdvertiserInvited', { promotionId: string; advertiserId: string; partnerId: string; occurredAt: string }>
   | CommandOf<'AccountOpened', OfAccount & { currency: string; occurredAt: string }>
   | CommandOf<'AccountStandingChanged', OfAccount & { standing: 'good' | 'suspended'; occurredAt: string }>

@@ -1,5 +1,5 @@
 /** A promotion's calendar, and when a product qualifies: the rules of the weekly changes, by brute force. */
-import type { PromotionTerms } from '../../../src/promotions/domain/terms.js';
+import type { TermsV1 } from '../../../src/promotions/domain/terms.js';
 import { factsOf, type Credit, type DataOf, type Log } from './facts.js';
 import { DAY, daysOf, ms, wallClock, whenClockShows } from './time.js';
 
@@ -11,8 +11,8 @@ interface Span {
 const localMs = (local: string): number => ms(`${local}:00Z`);
 
 /** Pure and slow, so worked out once for each document. */
-function once<Answer>(workOut: (terms: PromotionTerms) => Answer): (terms: PromotionTerms) => Answer {
-  const answers = new WeakMap<PromotionTerms, Answer>();
+function once<Answer>(workOut: (terms: TermsV1) => Answer): (terms: TermsV1) => Answer {
+  const answers = new WeakMap<TermsV1, Answer>();
   return (terms) => {
     const answer = answers.get(terms) ?? workOut(terms);
     answers.set(terms, answer);
@@ -46,7 +46,7 @@ export const runsOf = once(({ disbursement, timeZone }): { date: string; runAt: 
 });
 
 /** Where the dormancy window begins: some months before the start, on the wall clock. */
-export function dormantFrom(terms: PromotionTerms): number | undefined {
+export function dormantFrom(terms: TermsV1): number | undefined {
   const months = /^P(\d+)M$/.exec(terms.eligibility.dormancy ?? '')?.[1];
   if (!months) return undefined;
   const local = new Date(localMs(terms.period.start));
@@ -56,7 +56,7 @@ export function dormantFrom(terms: PromotionTerms): number | undefined {
 
 type ApiChange = DataOf<'ApiChangeRecorded'>;
 
-function counts(terms: PromotionTerms, change: ApiChange): boolean {
+function counts(terms: TermsV1, change: ApiChange): boolean {
   const path = (change.path.split('?')[0] ?? '').replace(/\/$/, '').replace(/\/\d+$/, '');
   const bare = (change.path.split('?')[0] ?? '').replace(/\/$/, '');
   return terms.qualifying.actions.some(
@@ -66,7 +66,7 @@ function counts(terms: PromotionTerms, change: ApiChange): boolean {
 }
 
 /** The earliest instant at which the changes, sorted, have enough weeks in a row and enough changes. */
-function changesDoneAt(terms: PromotionTerms, changes: readonly ApiChange[]): number {
+function changesDoneAt(terms: TermsV1, changes: readonly ApiChange[]): number {
   const { weeks, changesPerWeek, changes: needed } = terms.qualifying;
   const all = weeksOf(terms);
   const sum = (some: readonly ApiChange[]) => some.reduce((count, change) => count + change.changes, 0);
@@ -85,7 +85,7 @@ function changesDoneAt(terms: PromotionTerms, changes: readonly ApiChange[]): nu
 }
 
 /** The earliest instant at which the campaign has been active long enough within the period. */
-function activeDoneAt(log: Log, terms: PromotionTerms, campaignId: string, asOf: number): number {
+function activeDoneAt(log: Log, terms: TermsV1, campaignId: string, asOf: number): number {
   const { start, end } = periodOf(terms);
   const switches = log
     .filter((entry) => ['CampaignActivated', 'CampaignPaused', 'CampaignEnded'].includes(entry.type))
@@ -107,7 +107,7 @@ function activeDoneAt(log: Log, terms: PromotionTerms, campaignId: string, asOf:
 /** When the advertiser qualified for the product, on facts effective by `asOf`; undefined when not. */
 export function qualifiedAt(
   log: Log,
-  terms: PromotionTerms,
+  terms: TermsV1,
   of: { promotionId: string; advertiserId: string; marketplace: string; product: string },
   asOf: number,
 ): number | undefined {
@@ -137,7 +137,7 @@ export function qualifiedAt(
 }
 
 /** Whether the advertiser used the API in the dormancy window, anywhere and by any partner. */
-export function usedApiBefore(log: Log, terms: PromotionTerms, advertiserId: string): boolean {
+export function usedApiBefore(log: Log, terms: TermsV1, advertiserId: string): boolean {
   const from = dormantFrom(terms);
   if (from === undefined) return false;
   return factsOf(log, 'ApiChangeRecorded').some(
@@ -147,7 +147,7 @@ export function usedApiBefore(log: Log, terms: PromotionTerms, advertiserId: str
 }
 
 /** When a credit applied at an instant ends, when it may be swept, and what it pays for. */
-export function lifeOf(terms: PromotionTerms, at: number) {
+export function lifeOf(terms: TermsV1, at: number) {
   const local = wallClock(at, terms.timeZone) + daysOf(terms.expiry.after) * DAY;
   const expiresAt = whenClockShows(local, terms.timeZone);
   const sweepableAt = expiresAt + daysOf(terms.expiry.settlementGrace) * DAY;

@@ -1,5 +1,5 @@
 /** A disbursement run: who has qualified, who must wait and why, on everything recorded before it. */
-import type { PromotionTerms } from '../../../src/promotions/domain/terms.js';
+import type { TermsV1 } from '../../../src/promotions/domain/terms.js';
 import { creditsOf } from './credits.js';
 import { accountOf, factsOf, type Credit, type FactOf, type Log, type RunReport } from './facts.js';
 import { convert, minor, ratesOf, total } from './money.js';
@@ -64,7 +64,7 @@ const answerOf = ({ date, credits, deferrals }: RunReport, runAt: number): RunAn
 });
 
 /** Who has qualified by the run, is not ruled out for good and has not been given it, in the order of the run. */
-function candidatesOf(log: Log, terms: PromotionTerms, promotionId: string, runAt: number) {
+function candidatesOf(log: Log, terms: TermsV1, promotionId: string, runAt: number) {
   const invited = factsOf(log, 'AdvertiserInvited').filter((each) => each.promotionId === promotionId);
   return invited
     .filter(({ advertiserId }) => !usedApiBefore(log, terms, advertiserId))
@@ -88,7 +88,7 @@ function candidatesOf(log: Log, terms: PromotionTerms, promotionId: string, runA
 /** The credit of a candidate, or all the reasons for which it has to wait. */
 function decideOne(
   log: Log,
-  terms: PromotionTerms,
+  terms: TermsV1,
   candidate: Candidate,
   { runAt, qualified, given }: { runAt: number; qualified: number; given: readonly Credit[] },
 ): Credit | string[] {
