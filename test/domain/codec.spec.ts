@@ -25,6 +25,8 @@ it('writes of a history what this version of it always wrote; when this changes,
     expiresAt: '2022-11-03T07:00:00.000Z',
     sweepableAt: '2022-11-06T07:00:00.000Z',
     appliesTo: ['SP', 'SB', 'SD'],
+    spendKinds: null,
+    stage: null,
     lastMovedAt: null,
     swept: false,
     revoked: null,
@@ -33,7 +35,7 @@ it('writes of a history what this version of it always wrote; when this changes,
     movements: [['2022-10-04T07:00:00.000Z', '0']],
   };
   expect([codec.version, JSON.parse(codec.encode(state))]).toEqual([
-    1,
+    2,
     {
       opened: { currency: 'EUR', at: '2022-06-01T09:00:00.000Z' },
       credits: [

@@ -96,8 +96,9 @@ describe('a credit for one kind of spend', () => {
   });
 
   it('is written down with it', () => {
-    const state = [opened(), CLICKS_ONLY, CREDIT].reduce(accountDecider.evolve, accountDecider.initial);
-    const { encode, decode } = accountDecider.codec!;
-    expect(decode(encode(state))).toStrictEqual(state);
+    const history = [opened(), CLICKS_ONLY, CREDIT];
+    const state = history.reduce((before, event) => accountDecider.evolve(before, event), accountDecider.initial);
+    const codec = accountDecider.codec!;
+    expect(codec.decode(codec.encode(state))).toStrictEqual(state);
   });
 });

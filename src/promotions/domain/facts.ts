@@ -19,7 +19,11 @@ export interface SubjectFacts {
   /** Of the account, null when it is not open. */
   readonly currency: string | null;
   /** Over all marketplaces: the first of each, for `newTo`. */
-  readonly first: { readonly campaign: Instant | null; readonly spend: Instant | null; readonly account: Instant | null };
+  readonly first: {
+    readonly campaign: Instant | null;
+    readonly spend: Instant | null;
+    readonly account: Instant | null;
+  };
   /** An API change of the advertiser, anywhere, lies in the dormancy window. */
   readonly priorApiUse: boolean;
 }
@@ -37,7 +41,11 @@ export interface CampaignFacts {
   readonly campaignId: string;
   readonly product: string;
   /** `plannedEnd`: as the activation said, null for none. */
-  readonly activity: readonly { readonly at: Instant; readonly active: boolean; readonly plannedEnd?: Instant | null }[];
+  readonly activity: readonly {
+    readonly at: Instant;
+    readonly active: boolean;
+    readonly plannedEnd?: Instant | null;
+  }[];
   readonly changes: readonly ApiChange[];
 }
 
