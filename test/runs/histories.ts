@@ -112,10 +112,12 @@ const instant = fc
   .integer({ min: -2 * 24, max: 32 * 24 })
   .map((hours) => new Date(Date.parse('2022-10-01T00:30:00Z') + (hours * DAY_MS) / 24).toISOString());
 
-/** One fact of anybody, or a grant by hand. Some are refused, which is as good as any other answer. */
-const fact: fc.Arbitrary<Command> = fc
+const KINDS = ['click', 'click', 'click', 'impressions', 'enroll', 'enroll', 'campaign', 'account', 'grant'] as const;
+
+/** What anybody does, or a grant by hand. Some are refused, which is as good as any other answer. */
+const facts: fc.Arbitrary<readonly Command[]> = fc
   .record({
-    kind: fc.constantFrom(...KINDS()),
+    kind: fc.constantFrom(...KINDS),
     advertiserId: fc.constantFrom(...ADVERTISERS),
     marketplace: fc.constantFrom(...MARKETPLACES),
     product: fc.constantFrom(...PRODUCTS),
@@ -123,10 +125,10 @@ const fact: fc.Arbitrary<Command> = fc
     n: fc.integer({ min: 1, max: 4 }),
     flag: fc.boolean(),
   })
-  .map((said) => commandOf(said));
+  .map(commandsOf);
 
 interface Said {
-  readonly kind: ReturnType<typeof KINDS>[number];
+  readonly kind: (typeof KINDS)[number];
   readonly advertiserId: string;
   readonly marketplace: keyof typeof CURRENCIES;
   readonly product: string;
@@ -135,83 +137,71 @@ interface Said {
   readonly flag: boolean;
 }
 
-function KINDS() {
-  return [
-    'click',
-    'click',
-    'click',
-    'impressions',
-    'reversal',
-    'enroll',
-    'enroll',
-    'campaign',
-    'account',
-    'grant',
-  ] as const;
-}
-
-function commandOf({ kind, advertiserId, marketplace, product, occurredAt, n, flag }: Said): Command {
+function commandsOf({ kind, advertiserId, marketplace, product, occurredAt, n, flag }: Said): readonly Command[] {
   const account = { advertiserId, marketplace };
   const currency = CURRENCIES[marketplace];
   const campaignId = `${advertiserId}-${marketplace}-${product}-${n % 2}`;
-  const enrolled = { promotionId: PROMOTION, advertiserId, occurredAt };
   switch (kind) {
     case 'click': {
       const clickId = `click-${occurredAt}-${n}`;
-      const cost = { amount: `${n * 5}.25`, currency };
-      return { type: 'ClickSpent', data: { ...account, clickId, campaignId, product, cost, occurredAt } };
+      const cost = { amount: `${n * 12}.25`, currency };
+      const reversedAt = new Date(Date.parse(occurredAt) + n * 2 * DAY_MS).toISOString();
+      return [
+        { type: 'ClickSpent', data: { ...account, clickId, campaignId, product, cost, occurredAt } },
+        ...(flag
+          ? [{ type: 'ClickReversed', data: { ...account, clickId, reason: 'invalid', occurredAt: reversedAt } }]
+          : []),
+      ];
     }
     case 'impressions': {
       const data = { ...account, impressionsId: occurredAt, campaignId, product, impressions: n * 1000 };
-      return { type: 'ImpressionsSpent', data: { ...data, cpm: { amount: '7.10', currency }, occurredAt } };
-    }
-    case 'reversal': {
-      const clickId = `click-${new Date(Date.parse(occurredAt) - n * DAY_MS).toISOString()}-${n}`;
-      return { type: 'ClickReversed', data: { ...account, clickId, reason: 'invalid', occurredAt } };
+      return [{ type: 'ImpressionsSpent', data: { ...data, cpm: { amount: '7.10', currency }, occurredAt } }];
     }
     case 'enroll':
-      return [
-        { type: 'OfferActivated', data: enrolled },
-        { type: 'CodeRedeemed', data: { ...enrolled, code: CODES[flag ? 0 : 1] } },
-        {
-          type: 'ActionAttested',
-          data: { ...enrolled, attestationId: occurredAt, action: 'certificate', attestedBy: 'us' },
-        },
-        flag
-          ? { type: 'AdvertiserInvited', data: { ...enrolled, partnerId: 'partner-1' } }
-          : { type: 'InvitationWithdrawn', data: { ...enrolled, reason: 'left' } },
-      ][n - 1]!;
-    case 'campaign':
-      return {
-        type: n === 4 ? 'CampaignPaused' : 'CampaignActivated',
-        data: { ...account, product, campaignId, occurredAt },
-      };
+      return [enrollment({ promotionId: PROMOTION, advertiserId, occurredAt }, n, flag)];
+    case 'campaign': {
+      const type = n === 4 ? 'CampaignPaused' : 'CampaignActivated';
+      return [{ type, data: { ...account, product, campaignId, occurredAt } }];
+    }
     case 'account':
-      return flag
-        ? { type: 'PaymentMethodChanged', data: { ...account, valid: n < 4, occurredAt } }
-        : { type: 'AccountStandingChanged', data: { ...account, standing: n < 3 ? 'good' : 'suspended', occurredAt } };
-    case 'grant':
-      return {
-        type: 'CreditApplied',
-        data: {
-          ...account,
-          creditId: `by-hand-${occurredAt}-${n}`,
-          promotionId: flag ? PROMOTION : OTHER,
-          product: n > 2 ? product : 'ALL',
-          ...(flag ? { stage: n % 2 ? 'one' : 'two' } : {}),
-          granted: usd('10.00'),
-          // A run counts what is recorded when it starts, be it applied later: so one of the promotion comes before all runs.
-          appliedAt: flag ? '2022-10-01T00:30:00.000Z' : occurredAt,
-          reason: 'goodwill',
-        },
-      };
+      return [
+        flag
+          ? { type: 'PaymentMethodChanged', data: { ...account, valid: n < 4, occurredAt } }
+          : {
+              type: 'AccountStandingChanged',
+              data: { ...account, standing: n < 3 ? 'good' : 'suspended', occurredAt },
+            },
+      ];
+    case 'grant': {
+      const grant = { creditId: `by-hand-${occurredAt}-${n}`, product: n > 2 ? product : 'ALL', granted: usd('10.00') };
+      // A run counts what is recorded when it starts, be it applied later: so one of the promotion comes before all runs.
+      const of = flag
+        ? { promotionId: PROMOTION, stage: n % 2 ? 'one' : 'two', appliedAt: '2022-10-01T00:30:00.000Z' }
+        : { promotionId: OTHER, appliedAt: occurredAt };
+      return [{ type: 'CreditApplied', data: { ...account, ...grant, ...of, reason: 'goodwill' } }];
+    }
+  }
+}
+
+function enrollment(enrolled: object, n: number, flag: boolean): Command {
+  switch (n) {
+    case 1:
+      return { type: 'OfferActivated', data: { ...enrolled } };
+    case 2:
+      return { type: 'CodeRedeemed', data: { ...enrolled, code: CODES[flag ? 0 : 1] } };
+    case 3: {
+      const attestation = { attestationId: 'certificate', action: 'certificate', attestedBy: 'us' };
+      return { type: 'ActionAttested', data: { ...enrolled, ...attestation } };
+    }
+    default:
+      return { type: 'InvitationWithdrawn', data: { ...enrolled, reason: 'left' } };
   }
 }
 
 /** Accounts, rates and invitations, and then anything. */
 export const history: fc.Arbitrary<readonly Command[]> = fc
-  .array(fact, { minLength: 25, maxLength: 70 })
-  .map((facts) => [
+  .array(facts, { minLength: 25, maxLength: 70 })
+  .map((all) => [
     ...['EUR', 'GBP'].map((quote) => ({
       type: 'FxRateRecorded',
       data: { base: 'USD', quote, rate: '0.9', source: 'ECB', effectiveAt: '2022-09-30T14:00:00Z' },
@@ -237,7 +227,7 @@ export const history: fc.Arbitrary<readonly Command[]> = fc
         data: { promotionId: PROMOTION, advertiserId, partnerId: 'partner-1', occurredAt: '2022-09-29T00:00:00Z' },
       },
     ]),
-    ...facts,
+    ...all.flat(),
   ]);
 
 /** Gives to nobody by its runs; who is granted something under it by hand is excluded by the terms that say so. */

@@ -102,8 +102,10 @@ export function momentOf({ from, after }: MomentTerms, scope: Scope): Happening 
   const anchor = anchorOf(from, scope);
   if (after === undefined) return anchor;
   const moved = (at: Instant | null): Instant | null => (at === null ? null : (plusDays(at, after) ?? null));
-  // Whether the anchor comes is known when it can no longer come, not so many days after that.
-  return { at: moved(anchor.at), couldBeAt: moved(anchor.couldBeAt), until: anchor.until };
+  // When the anchor can no longer come, it is over then, and not so many days after that.
+  const isOver = anchor.until !== null && scope.asOf >= anchor.until;
+  const until = isOver ? anchor.until : moved(anchor.until);
+  return { at: moved(anchor.at), couldBeAt: moved(anchor.couldBeAt), until };
 }
 
 const happened = (at: Instant): Happening => ({ at, couldBeAt: at, until: at });
