@@ -66,7 +66,7 @@ export class ProjectionServer {
    * starts. The HTTP interface would tell too, but needs another address, and its own way round TLS and a cluster.
    */
   async queryOf(name: string): Promise<string | undefined> {
-    const last = { direction: BACKWARDS, fromRevision: END, maxCount: 1 } as const;
+    const last = { direction: BACKWARDS, fromRevision: END, maxCount: 1, requiresLeader: true } as const;
     try {
       const [resolved] = await this.connection.collect((client) => client.readStream(`$projections-${name}`, last));
       return (resolved?.event?.data as { query?: string } | undefined)?.query;
@@ -75,9 +75,16 @@ export class ProjectionServer {
     }
   }
 
-  /** It runs from the first event on; it may not write. */
-  create(name: string, query: string): Promise<void> {
-    return this.asked((client) => client.createProjection(name, query, { emitEnabled: false }));
+  /** It runs from the first event on; it may not write. That it is there already, with this very script, is as good. */
+  async create(name: string, query: string): Promise<void> {
+    try {
+      await this.asked((client) => client.createProjection(name, query, { emitEnabled: false }));
+    } catch (error) {
+      // The server creates once: when the answer to one attempt is lost, the next is refused because of the first.
+      if (!(error instanceof ProjectionsError) || error.kind !== 'refused') throw error;
+      const isThere = (await this.find(name)) !== undefined && (await this.queryOf(name)) === query;
+      if (!isThere) throw error;
+    }
   }
 
   update(name: string, query: string): Promise<void> {

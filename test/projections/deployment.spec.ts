@@ -7,6 +7,7 @@ import { Comparison, isSame } from '../../src/server-projections/diff.js';
 import { serverScripts, type ServerScript } from '../../src/server-projections/scripts.js';
 import { ProjectionServer } from '../../src/server-projections/server.js';
 import { EventStoreDbDouble, type DoubleOptions } from '../support/eventstoredb/double.js';
+import { drop, type Asked } from '../support/eventstoredb/faults.js';
 import { fixturesOf, foldedByStream, PROJECTIONS } from './folds.js';
 
 const PREFIX = 'acme_';
@@ -69,6 +70,35 @@ describe('projections deploy', () => {
     double.projections.fault(balances.name, 'boom');
     expect(await status(server, [balances])).toMatchObject([{ state: 'Faulted (Enabled)', reason: 'boom' }]);
     expect(await doneBy([balances])).toEqual(['unchanged Running', 'restarted Running']);
+  });
+
+  it('has created what it was not heard to have created', async () => {
+    const where = (name: string) => name === balances.name;
+    const lost = double.faults.arm(drop, { method: 'projections', where, when: 'commit' });
+    expect(await doneBy([balances])).toEqual(['enabled Running', 'created Running']);
+    expect(lost.struck).toBe(1);
+    expect(await doneBy([balances])).toEqual(['unchanged Running', 'unchanged Running']);
+  });
+
+  it('is refused where somebody else has made another of that name meanwhile', async () => {
+    const other = { emits: false, tracksEmitted: false };
+    const overtake = async ({ path, name }: Asked) => {
+      if (path.endsWith('/Create')) double.projections.create(name, 'fromAll()', other);
+    };
+    double.faults.arm(overtake, { method: 'projections', times: Number.MAX_SAFE_INTEGER });
+    await expect(deploy(server, [balances])).rejects.toThrow('the server refused: ');
+    expect(double.projections.get(balances.name, 'Statistics').query).toBe('fromAll()');
+  });
+
+  it('takes the word of the leader for what a script is', async () => {
+    await deploy(server, [balances]);
+    const membership = { leader: () => double.endpoint, members: () => [] };
+    const lagging = await EventStoreDbDouble.start({ membership });
+    const elsewhere = new Connection(lagging.connectionString, () => undefined, PATIENCE);
+    const told = await new ProjectionServer(elsewhere).queryOf(balances.name);
+    await elsewhere.close();
+    await lagging.stop();
+    expect(told).toBe(balances.query);
   });
 
   it('is refused where categories end elsewhere than at the first hyphen', async () => {

@@ -53,6 +53,7 @@ export class EventStoreDbDouble implements Node {
   readonly features: Features;
   readonly projections: Projections;
   readonly instanceId = crypto.randomUUID();
+  readonly sent = { events: 0 };
   private readonly grpc = new Server();
   private readonly tcp: TcpServer;
   private readonly sockets = new Set<Socket>();

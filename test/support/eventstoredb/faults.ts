@@ -11,6 +11,8 @@ export interface Asked {
     | 'projections'
     | 'features'
     | 'gossip';
+  /** The service's method by which it came, such as `/event_store.client.streams.Streams/Append`. */
+  readonly path: string;
   /** Of a stream, or of a projection; empty for what is about neither. */
   readonly name: string;
   /** When the client gives up, milliseconds since 1970. */
@@ -28,8 +30,8 @@ export type Fault = (asked: Asked) => Promise<void>;
 export class FeignedConflict extends Error {}
 
 /**
- * When a fault strikes: when the call arrives, when its events are in the log and the answer is not sent, or when a read
- * or a subscription has sent that many events.
+ * When a fault strikes: when the call arrives, when it has done its work (its events are in the log) and the answer is not
+ * sent, or when a read or a subscription has sent that many events.
  */
 export type Moment = 'arrival' | 'commit' | { readonly afterEvents: number };
 

@@ -42,6 +42,8 @@ export interface Node {
   members(): readonly Member[];
   /** Changes when the node goes down: what was under way then is not to be finished by what comes up again. */
   readonly life: number;
+  /** Events that its reads and subscriptions were sent, all in all. */
+  readonly sent: { events: number };
   /** Kills the connection from that address. */
   drop(peer: string): void;
 }
@@ -51,6 +53,7 @@ export interface Call extends Pick<EventEmitter, 'once'> {
   readonly metadata: Metadata;
   readonly cancelled: boolean;
   getPeer(): string;
+  getPath(): string;
   getDeadline(): Deadline;
 }
 
@@ -63,6 +66,7 @@ export function admit(node: Node, call: Call, method: Asked['method'], name = ''
   if (call.cancelled) leave();
   return {
     method,
+    path: call.getPath(),
     name,
     deadline: milliseconds(call.getDeadline()),
     drop: () => node.drop(call.getPeer()),

@@ -6,6 +6,7 @@ import type {
 } from '@grpc/grpc-js';
 import structPb from 'google-protobuf/google/protobuf/struct_pb.js';
 import projections from '@eventstore/db-client/generated/projections_pb.js';
+import type { Asked } from './faults.js';
 import { admit, failure, type Call, type Node } from './node.js';
 import type { Projection } from './projections.js';
 
@@ -22,15 +23,19 @@ export function projectionsService(node: Node): UntypedServiceImplementation {
       answer: (request: Request) => Response,
     ): handleUnaryCall<Request, Response> =>
     (call: ServerUnaryCall<Request, Response>, callback) => {
-      arrive(node, call, nameOf(call.request))
-        .then(() => answer(call.request))
-        .then(
-          (response) => callback(null, response),
-          (error: unknown) => {
-            const told = failure(call, error);
-            if (told) callback(told);
-          },
-        );
+      const answered = async (): Promise<Response> => {
+        const asked = await arrive(node, call, nameOf(call.request));
+        const response = answer(call.request);
+        await node.faults.strike('commit', asked);
+        return response;
+      };
+      answered().then(
+        (response) => callback(null, response),
+        (error: unknown) => {
+          const told = failure(call, error);
+          if (told) callback(told);
+        },
+      );
     };
 
   return {
@@ -89,8 +94,10 @@ function named(request: { getOptions(): { getName(): string } | undefined }): st
   return request.getOptions()!.getName();
 }
 
-async function arrive(node: Node, call: Call, name: string): Promise<void> {
-  await node.faults.strike('arrival', admit(node, call, 'projections', name));
+async function arrive(node: Node, call: Call, name: string): Promise<Asked> {
+  const asked = admit(node, call, 'projections', name);
+  await node.faults.strike('arrival', asked);
+  return asked;
 }
 
 function stateOf(node: Node, request: projections.StateReq | projections.ResultReq): structPb.Value {

@@ -94,7 +94,10 @@ function sender(node: Node, call: ReadCall, asked: Asked): (message: Subscriptio
   return (message) => {
     if (asked.signal.aborted) return undefined;
     const flows = call.write(wire.fromMessage(message));
-    if (message.kind === 'event') events += 1;
+    if (message.kind === 'event') {
+      events += 1;
+      node.sent.events += 1;
+    }
     const struck = message.kind === 'event' ? node.faults.strike({ afterEvents: events }, asked) : undefined;
     if (flows) return struck;
     return Promise.all([struck, drained(call, asked.signal)]).then(() => undefined);
