@@ -130,6 +130,9 @@ describe('a launch', () => {
 
 describe('being active', () => {
   const AT: ConditionTerms = { campaign: { activeAt: { moment: { from: '2022-09-15T00:00' } } } };
+  const BEFORE: ConditionTerms = {
+    campaign: { activeAt: { moment: { from: '2022-09-15T00:00' } }, window: { from: '2022-09-16T00:00' } },
+  };
   const UNBROKEN: ConditionTerms = {
     campaign: {
       all: [
@@ -147,6 +150,7 @@ describe('being active', () => {
     ['from that very moment on', AT, [active(10)], 10],
     ['not when paused at it', AT, [active(2), paused(10)], null],
     ['whatever comes after', AT, [active(2), paused(11)], 10],
+    ['not at one before its window', BEFORE, [active(2)], null],
     ['for days after a launch, also beyond the period', UNBROKEN, [active(5)], 35],
     ['not after a pause', UNBROKEN, [active(5), paused(6), active(7)], null],
     ['but another campaign can be', UNBROKEN, [active(5), paused(6), active(7, 'b')], 37],

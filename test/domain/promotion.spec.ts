@@ -9,6 +9,7 @@ import {
 import type { TermsV1 } from '../../src/promotions/domain/terms.js';
 import { calendarOf } from '../../src/promotions/domain/calendar.js';
 import { plusMs, type Instant } from '../../src/kernel/instant.js';
+import { runsOf } from '../../src/promotions/domain/revisions.js';
 import { specificationOf } from '../support/decider-specification.js';
 import { at, CALENDAR_A, PROMOTION_ID, ROW_A } from './examples.js';
 
@@ -243,6 +244,13 @@ describe('a revision with an effective time', () => {
       .when(start(noon.date, noon.runAt))
       .then({ type: 'DisbursementRunStarted', data: { promotionId, ...noon, knownAt: '41', revision: 2 } });
     december.when(start(RUNS[3]!.date, RUNS[3]!.runAt)).thenRefused('unknown-run');
+  });
+
+  it('has one run a date, though it comes into force between two times of it', () => {
+    const onTheDay = { revision: 2, terms: shorter, calendar, effectiveAt: at('2022-11-01T10:00Z') };
+    const before = { revision: 1, terms: ROW_A, calendar: CALENDAR_A, effectiveAt: null };
+    expect(runsOf([before, onTheDay])).toEqual([RUNS[0], RUNS[1], noon]);
+    expect(runsOf([before])).toEqual(RUNS);
   });
 
   it('decides a run under what was in force when the run began, whatever is revised before it goes on', () => {

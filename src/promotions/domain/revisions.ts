@@ -18,10 +18,11 @@ export function revisionAt<Known extends Revision>(revisions: readonly Known[], 
   return found;
 }
 
-/** The runs there are: of each revision those at which it is in force. */
+/** The runs there are: of each revision those at which it is in force. A date has one run, the first of them. */
 export function runsOf(revisions: readonly Revision[]): readonly PlannedRun[] {
   if (revisions.length === 1) return revisions[0]!.calendar.runs;
-  return revisions
+  const runs = revisions
     .flatMap((revision) => revision.calendar.runs.filter(({ runAt }) => revisionAt(revisions, runAt) === revision))
     .sort((a, b) => (a.runAt < b.runAt ? -1 : 1));
+  return [...new Map(runs.toReversed().map((run) => [run.date, run])).values()].toReversed();
 }
