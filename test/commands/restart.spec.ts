@@ -5,14 +5,13 @@ import { join } from 'node:path';
 import { backup } from 'node:sqlite';
 import { accountDecider } from '../../src/accounts/domain/account.js';
 import type { AccountCommand } from '../../src/accounts/domain/decide.js';
-import type { AccountEvent } from '../../src/accounts/domain/events.js';
 import { CommandHandling } from '../../src/commands/handling.js';
 import { Snapshots } from '../../src/commands/snapshots.js';
 import type { Recorded } from '../../src/event-store/event-store.js';
 import { openLedgerFile } from '../../src/event-store/sqlite/ledger-file.js';
 import { SqliteEventStore } from '../../src/event-store/sqlite/sqlite-event-store.js';
 import { accountStream } from '../../src/kernel/identifiers.js';
-import { lifeOf, questionsTo } from '../support/long-life.js';
+import { answersTo, lifeOf, questionsTo } from '../support/long-life.js';
 
 const STREAM = accountStream('adv-1', 'DE');
 /** Events to an append. */
@@ -55,18 +54,7 @@ class Process {
 
   state = () => this.handling.stateOf(STREAM);
 
-  /** All that clients are told of the commands, one after the other. */
-  async answers(commands: readonly AccountCommand[]): Promise<unknown[]> {
-    const answers: unknown[] = [];
-    for (const command of commands) {
-      const id = command.type === 'SweepCredits' ? null : accountDecider.idOf(command as AccountEvent);
-      const said = id === null ? {} : command.data;
-      const outcome = await this.handling.execute({ stream: STREAM, command, id, said });
-      if ('events' in outcome) answers.push({ ...outcome, events: outcome.events.map(({ data }) => data) });
-      else answers.push('event' in outcome ? { ...outcome, event: outcome.event.data } : outcome);
-    }
-    return answers;
-  }
+  answers = (commands: readonly AccountCommand[]) => answersTo(commands, STREAM, this.handling);
 
   async stop(): Promise<void> {
     await this.store.close();

@@ -1,6 +1,7 @@
 import { accountDecider, type AccountState } from '../../src/accounts/domain/account.js';
 import type { AccountCommand } from '../../src/accounts/domain/decide.js';
 import type { AccountEvent } from '../../src/accounts/domain/events.js';
+import type { CommandHandling } from '../../src/commands/handling.js';
 import type { NewEvent } from '../../src/event-store/event-store.js';
 import { isRefusal } from '../../src/kernel/refusal.js';
 import { instantOf } from '../../src/kernel/instant.js';
@@ -83,6 +84,23 @@ export function* lifeOf(clicks: number, blockSize: number): Generator<NewEvent[]
     block = [];
   }
   yield block;
+}
+
+/** All that clients are told of commands to the account's stream, one after the other. */
+export async function answersTo(
+  commands: readonly AccountCommand[],
+  stream: string,
+  handling: CommandHandling<AccountState, AccountCommand, AccountEvent>,
+): Promise<unknown[]> {
+  const answers: unknown[] = [];
+  for (const command of commands) {
+    const id = command.type === 'SweepCredits' ? null : accountDecider.idOf(command as AccountEvent);
+    const said = id === null ? {} : command.data;
+    const outcome = await handling.execute({ stream, command, id, said });
+    if ('events' in outcome) answers.push({ ...outcome, events: outcome.events.map(({ data }) => data) });
+    else answers.push('event' in outcome ? { ...outcome, event: outcome.event.data } : outcome);
+  }
+  return answers;
 }
 
 /** What is asked of an account after so many clicks: facts again, contradicted, taken back; new ones, late ones. */

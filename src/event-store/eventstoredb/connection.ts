@@ -25,9 +25,9 @@ const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
 const CLOSING_MS = 500;
 
-/** What a repetition cannot mend; everything else (away, late, not the leader, cut off) may be better a moment later. */
 type ErrorKind = new (...args: never[]) => Error;
 
+/** What a repetition cannot mend; everything else (away, late, not the leader, cut off) may be better a moment later. */
 const FINAL: readonly ErrorKind[] = [
   ForeignEventError,
   WrongExpectedVersionError,

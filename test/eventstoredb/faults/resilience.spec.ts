@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { firstValueFrom, skip, take, toArray } from 'rxjs';
 import {
@@ -94,6 +95,20 @@ describe('the store on an EventStoreDB that fails', () => {
       expect(await again()).toEqual({ ...first, repeated: true });
       expect(await idsOf(store.read('s-1'))).toEqual(['Fact:a', 'Fact:b']);
       expect(said).toEqual([expect.stringContaining('does not answer'), 'EventStoreDB answers again']);
+    });
+
+    it('makes a call for each append, though the client has another way for servers that have it', async () => {
+      const paths: string[] = [];
+      const note = async ({ path }: Asked) => void paths.push(path.split('/').at(-1)!);
+      server.faults.arm(note, { method: 'append', times: Number.MAX_SAFE_INTEGER });
+      const store = open();
+      await store.append('s-1', 'none', [fact('a')]);
+      await Promise.all([store.append('s-1', 0, [fact('b')]), store.append('s-2', 'any', [fact('c'), fact('d')])]);
+      expect(paths).toEqual(['Append', 'Append', 'Append']);
+      const client = EventStoreDBClient.connectionString(server.connectionString);
+      await client.appendToStream('s-3', jsonEvent({ type: 'Fact', data: {} }));
+      expect(paths.at(-1)).toBe('BatchAppend');
+      await client.dispose();
     });
 
     it('says when a batch is more than the server takes, and writes nothing of it', async () => {
