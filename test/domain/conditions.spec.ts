@@ -433,6 +433,15 @@ describe('whoever must be invited', () => {
     });
   });
 
+  it('not with one by a partner that is not listed, nor by changes of that partner', () => {
+    const listed = (...partners: string[]) => ({ ...asked, partners });
+    const changes: ConditionTerms = { campaign: { totalChanges: { changes: 1, actions: ACTIONS } } };
+    expect(see(OFFER, [activated(2), invited(5)], listed('partner-1', 'partner-2')).qualifiedAt).toBe(day(5));
+    expect(see(OFFER, [activated(2), invited(5)], listed('partner-2')).qualifiedAt).toBeNull();
+    expect(metOn(changes, [invited(1), changed(3)], listed('partner-1'))).toBe(3);
+    expect(metOn(changes, [invited(1), changed(3)], listed('partner-2'))).toBeNull();
+  });
+
   it('not with one after the period', () => {
     expect(see(OFFER, [activated(2), invited(28)], asked).qualifiedAt).toBe(day(28));
     expect(see(OFFER, [activated(2), invited(29)], asked)).toMatchObject({ qualifiedAt: null, couldQualifyAt: null });

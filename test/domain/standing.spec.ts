@@ -139,6 +139,10 @@ describe('whoever will never be given it is ineligible', () => {
     eligibility: { newTo: { what: [what], before: { at: 'period-start' as const } }, ...before },
   });
   const first = (what: string, at: Instant) => ({ first: { ...NOBODY.first, [what]: at } });
+  const invited: Partial<Asked['facts']> = { enrollment: knownOf([INVITED, ACTIVATED]).enrollment };
+  const listing = (partner: string) => ({
+    eligibility: { invitation: 'required' as const, partners: [partner] },
+  });
   const inviting = { eligibility: { invitation: 'required' as const } };
   const withdrawn = (at: Instant): Partial<Asked['facts']> => ({
     enrollment: { ...knownOf([INVITED, ACTIVATED]).enrollment, withdrawnAt: at },
@@ -171,6 +175,21 @@ describe('whoever will never be given it is ineligible', () => {
     ['as another promotion excludes it', ['not-combinable'], { excludedSince: day(10) }],
     ['not before it does', [], { excludedSince: day(11) }],
     ['as the invitation was withdrawn', ['invitation-withdrawn'], { terms: inviting, facts: withdrawn(day(1)) }],
+    ['as the partner who invited is not listed', ['not-invited'], { terms: listing('partner-2'), facts: invited }],
+    ['not when the partner is', [], { terms: listing('partner-1'), facts: invited }],
+    [
+      'as all that was is before an invitation that does not count',
+      ['not-new'],
+      {
+        terms: {
+          eligibility: {
+            partners: ['partner-2'],
+            newTo: { what: ['campaign'], before: { at: 'invitation' } },
+          },
+        },
+        facts: { ...invited, ...first('campaign', day(5)) },
+      },
+    ],
     ['not when it was withdrawn after', [], { terms: inviting, facts: withdrawn(day(3)) }],
     ['not when no invitation is asked for', [], { facts: withdrawn(day(1)) }],
     [

@@ -2,6 +2,7 @@ import type { Instant } from '../../kernel/instant.js';
 import type { Money } from '../../kernel/money.js';
 import { once } from '../../kernel/once.js';
 import { Evaluation } from './evaluation.js';
+import { invitationOf } from './eligibility.js';
 import type { PromotionCalendar } from './events.js';
 import type { ConvertAt, SubjectFacts } from './facts.js';
 import { amountIn, type Rules, type Stage } from './rules.js';
@@ -45,7 +46,7 @@ export function evaluate(
   told: string | null = null,
 ): readonly StageVerdict[] {
   const isListed = rules.marketplaces.includes(facts.marketplace);
-  const seen = isListed ? effectiveBy(facts, asOf) : withoutFacts(facts);
+  const seen = isListed ? effectiveBy(facts, rules, asOf) : withoutFacts(facts);
   const evaluation = new Evaluation({ rules, calendar, product, facts: seen, convertAt, asOf }, told);
   return rules.stages.map((stage) => {
     const tree = evaluation.verdict(stage.qualifying);
@@ -89,9 +90,10 @@ function campaignIn(verdict: Verdict): string | null {
   return null;
 }
 
-/** What is long is looked at only if a condition asks for it. */
-function effectiveBy(facts: SubjectFacts, asOf: Instant): SubjectFacts {
+/** What counts by then. What is long is looked at only if a condition asks for it. */
+function effectiveBy(facts: SubjectFacts, rules: Rules, asOf: Instant): SubjectFacts {
   const { enrollment } = facts;
+  const invitation = invitationOf(rules, enrollment);
   const by = <T extends { readonly at: Instant }>(all: readonly T[]) => all.filter(({ at }) => at <= asOf);
   const known = (at: Instant | null) => (at !== null && at <= asOf ? at : null);
   const campaigns = once(() =>
@@ -106,7 +108,7 @@ function effectiveBy(facts: SubjectFacts, asOf: Instant): SubjectFacts {
     advertiserId: facts.advertiserId,
     marketplace: facts.marketplace,
     enrollment: {
-      invitation: enrollment.invitation && enrollment.invitation.at <= asOf ? enrollment.invitation : null,
+      invitation: invitation && invitation.at <= asOf ? invitation : null,
       withdrawnAt: known(enrollment.withdrawnAt),
       activatedAt: known(enrollment.activatedAt),
       redeemed: by(enrollment.redeemed),

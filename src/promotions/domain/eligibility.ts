@@ -1,6 +1,6 @@
 import type { Instant } from '../../kernel/instant.js';
 import type { PromotionCalendar } from './events.js';
-import type { SubjectFacts } from './facts.js';
+import type { EnrollmentFacts, SubjectFacts } from './facts.js';
 import type { Rules } from './rules.js';
 import { anchorOf } from './windows.js';
 
@@ -18,10 +18,17 @@ export interface Eligibility {
 export type IneligibleReason =
   'prior-api-use' | 'not-new' | 'not-combinable' | 'not-invited' | 'invitation-withdrawn' | 'promotion-terminated';
 
+/** The invitation that counts: one by a partner that the rules do not list is none. */
+export function invitationOf({ eligibility }: Rules, { invitation }: EnrollmentFacts): EnrollmentFacts['invitation'] {
+  const { partners } = eligibility;
+  return invitation && (partners?.includes(invitation.partnerId) ?? true) ? invitation : null;
+}
+
 /** Why the advertiser will never be given this: all reasons, in the order in which they are told. */
 export function ineligibility(asked: Eligibility, qualifiedAt: Instant | null): readonly IneligibleReason[] {
   const { rules, facts, terminatedAt, excludedSince, asOf } = asked;
-  const { invitation, withdrawnAt } = facts.enrollment;
+  const { withdrawnAt } = facts.enrollment;
+  const invitation = invitationOf(rules, facts.enrollment);
   const isInviting = rules.eligibility.invitation === 'required';
   const comesAfter = (at: Instant | null) => at !== null && (qualifiedAt === null || qualifiedAt > at);
   const found: readonly (readonly [IneligibleReason, boolean])[] = [
@@ -39,7 +46,14 @@ export function ineligibility(asked: Eligibility, qualifiedAt: Instant | null): 
 function isNotNew({ rules, calendar, facts, asOf }: Eligibility): boolean {
   const { newTo } = rules.eligibility;
   if (!newTo) return false;
-  const { at } = anchorOf(newTo.before, { rules, calendar, facts, asOf, met: noCondition });
+  const enrollment = { ...facts.enrollment, invitation: invitationOf(rules, facts.enrollment) };
+  const counted = {
+    enrollment,
+    get spend() {
+      return facts.spend;
+    },
+  };
+  const { at } = anchorOf(newTo.before, { rules, calendar, facts: counted, asOf, met: noCondition });
   return newTo.what.some((what) => {
     const first = facts.first[what];
     return first !== null && (at === null || first < at);

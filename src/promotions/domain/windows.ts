@@ -74,7 +74,9 @@ function latestEnd(lastBegin: Instant | null, terms: WindowTerms, scope: Scope):
 }
 
 /** What an anchor is found by. */
-type Found = Pick<Scope, 'rules' | 'calendar' | 'facts' | 'asOf' | 'met'>;
+type Found = Pick<Scope, 'rules' | 'calendar' | 'asOf' | 'met'> & {
+  readonly facts: Pick<SubjectFacts, 'enrollment' | 'spend'>;
+};
 
 export function anchorOf(anchor: AnchorTerms, scope: Found): Happening {
   if (typeof anchor === 'string') return happened(localToInstant(anchor, scope.rules.timeZone));
