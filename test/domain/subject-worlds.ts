@@ -28,6 +28,8 @@ export const CALENDAR: PromotionCalendar = {
   dormantFrom: null,
   weeks: [0, 1, 2, 3].map((week) => ({ week: week + 1, start: day(week * 7), end: day(week * 7 + 7) })),
   runs: [],
+  // Whatever day a condition names.
+  instants: Object.fromEntries(Array.from({ length: 400 }, (_, n) => [local(n - 100), day(n - 100)])),
 };
 
 export const ACTIONS: readonly QualifyingActions[] = ['SP', 'SB'].map((product) => ({

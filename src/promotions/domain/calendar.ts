@@ -1,7 +1,6 @@
 import {
   dateAt,
   endOfDay,
-  firstTuesdays,
   isBusinessDay,
   localToInstant,
   minusLocal,
@@ -12,6 +11,7 @@ import {
 import { earlier, LATEST, plusMs, type Instant } from '../../kernel/instant.js';
 import type { PlannedRun, PromotionCalendar, PromotionWeek } from './events.js';
 import { rulesOf, type Stage } from './rules.js';
+import { datesOf, isOneByOne } from './run-dates.js';
 import type { PromotionTerms } from './terms.js';
 
 /** Every local date of the terms as an instant. Done once, when they are published: folds do no time-zone work. */
@@ -24,7 +24,27 @@ export function calendarOf(terms: PromotionTerms): PromotionCalendar {
     dormantFrom: dormancy ? localToInstant(minusLocal(period.start, dormancy), timeZone) : null,
     weeks: weeksOf(terms),
     runs: runsOf(terms),
+    ...instantsOf(terms),
   };
+}
+
+const LOCAL_DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d/;
+
+/** Version 1 names none but the period's. */
+function instantsOf(terms: PromotionTerms): Pick<PromotionCalendar, 'instants'> {
+  if (terms.version === 1) return {};
+  const instants = localInstants([terms.eligibility, terms.stages], terms.timeZone);
+  return Object.keys(instants).length > 0 ? { instants } : {};
+}
+
+/** Every local date-time in a part of terms, as the instant that it is. */
+export function localInstants(part: unknown, timeZone: string): Record<string, Instant> {
+  if (typeof part === 'string') return LOCAL_DATE_TIME.test(part) ? { [part]: localToInstant(part, timeZone) } : {};
+  if (typeof part !== 'object' || part === null) return {};
+  return Object.assign({}, ...Object.values(part).map((inner) => localInstants(inner, timeZone))) as Record<
+    string,
+    Instant
+  >;
 }
 
 /** Windows of 7 days on the wall clock from the start; the last may be cut short by the end. */
@@ -42,9 +62,14 @@ function weeksOf({ timeZone, period }: PromotionTerms): PromotionWeek[] {
 /** Stages may have schedules of their own. A date has one run, at the latest of their times; it names its stages unless all. */
 function runsOf(terms: PromotionTerms): PlannedRun[] {
   const { stages, timeZone } = rulesOf(terms);
+  const { period } = terms;
+  const begin = localToInstant(period.start, timeZone);
   const byDate = new Map<string, { runAt: Instant; stages: string[] }>();
   for (const stage of stages) {
-    for (const [date, runAt] of datesOf(stage, terms)) {
+    for (const date of datesOf(stage.disbursement, period.start.slice(0, 'YYYY-MM-DD'.length))) {
+      const runAt = localToInstant(`${date}T${stage.disbursement.time}`, timeZone);
+      // On its first day a promotion may begin after the time of the run.
+      if (runAt < begin && !isOneByOne(stage.disbursement)) continue;
       const run = byDate.get(date) ?? { runAt, stages: [] };
       if (runAt > run.runAt) run.runAt = runAt;
       run.stages.push(stage.id ?? '');
@@ -57,22 +82,6 @@ function runsOf(terms: PromotionTerms): PlannedRun[] {
     ...(run.stages.length < stages.length ? { stages: run.stages } : {}),
   }));
   return runs.sort((a, b) => (a.runAt < b.runAt ? -1 : 1));
-
-  function* datesOf({ disbursement }: Stage, { period }: PromotionTerms): Generator<[string, Instant]> {
-    const at = (date: string) => localToInstant(`${date}T${disbursement.time}`, timeZone);
-    const begin = localToInstant(period.start, timeZone);
-    if (disbursement.schedule === 'first-tuesday') {
-      for (const date of firstTuesdays(disbursement.firstMonth, disbursement.lastMonth)) yield [date, at(date)];
-      return;
-    }
-    const { schedule, holidays, until } = disbursement;
-    for (let date = period.start.slice(0, 10); date <= until; date = nextDate(date)) {
-      if (schedule === 'business-days' && !isBusinessDay(date, holidays)) continue;
-      const runAt = at(date);
-      // On its first day a promotion may begin after the time of the run.
-      if (runAt >= begin) yield [date, runAt];
-    }
-  }
 }
 
 /**

@@ -10,6 +10,8 @@ export interface PromotionCalendar {
   readonly dormantFrom: Instant | null;
   readonly weeks: readonly PromotionWeek[];
   readonly runs: readonly PlannedRun[];
+  /** Of each local date-time that windows and moments of the terms name; absent: they name none. */
+  readonly instants?: Readonly<Record<string, Instant>>;
 }
 
 export interface PlannedRun {

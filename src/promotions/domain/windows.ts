@@ -1,4 +1,4 @@
-import { localToInstant, plusDays } from '../../kernel/calendar.js';
+import { plusDays } from '../../kernel/calendar.js';
 import { later, type Instant } from '../../kernel/instant.js';
 import type { PromotionCalendar } from './events.js';
 import type { ConvertAt, SubjectFacts } from './facts.js';
@@ -73,13 +73,20 @@ function latestEnd(lastBegin: Instant | null, terms: WindowTerms, scope: Scope):
   return terms.for === undefined ? fixed : earliest([fixed, plusDays(lastBegin, terms.for) ?? null]);
 }
 
+/** As it was computed when the terms were published: a later time zone database changes no window. */
+function localInstant(local: string, { instants }: PromotionCalendar): Instant {
+  const at = instants?.[local];
+  if (!at) throw new Error(`the calendar does not know ${local}`);
+  return at;
+}
+
 /** What an anchor is found by. */
 type Found = Pick<Scope, 'rules' | 'calendar' | 'asOf' | 'met'> & {
   readonly facts: Pick<SubjectFacts, 'enrollment' | 'spend'>;
 };
 
 export function anchorOf(anchor: AnchorTerms, scope: Found): Happening {
-  if (typeof anchor === 'string') return happened(localToInstant(anchor, scope.rules.timeZone));
+  if (typeof anchor === 'string') return happened(localInstant(anchor, scope.calendar));
   if ('met' in anchor) return scope.met(anchor.met);
   const { calendar, facts, asOf } = scope;
   const { invitation, activatedAt } = facts.enrollment;
