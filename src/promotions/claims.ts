@@ -26,6 +26,9 @@ interface Earned {
   readonly claims: readonly (Claim & { readonly facts: SubjectFacts })[];
 }
 
+/** So many candidates of whom nothing new is known are walked before others get their turn. */
+const A_TURN = 1000;
+
 interface Candidate {
   readonly advertiserId: string;
   readonly marketplaces: readonly string[];
@@ -58,9 +61,12 @@ export class Claims {
       this.excluded = undefined;
       return;
     }
+    // What a run itself records, and what the promotion was revised to, is asked for anew with each run.
+    if (stream.startsWith('promotion-')) return;
     const { advertiserId } = data as { readonly advertiserId?: string };
-    if (advertiserId === undefined) return;
-    this.earned.delete(advertiserId);
+    // A pause or an end says the campaign, not whose it is.
+    if (advertiserId === undefined) this.earned.clear();
+    else this.earned.delete(advertiserId);
     this.candidates = undefined;
   }
 
@@ -77,9 +83,14 @@ export class Claims {
     this.excluded ??= this.advertisersExcluded(known);
     this.candidates ??= this.allCandidates(known);
     const claims: Claim[] = [];
+    let walked = 0;
     for (const candidate of this.candidates) {
+      if ((walked += 1) % A_TURN === 0) await nextTurn();
       const excludedSince = this.excluded.get(candidate.advertiserId) ?? null;
-      for (const { facts, ...claim } of await this.earnedBy(candidate, runAt, known, convertAt)) {
+      const before = this.earned.get(candidate.advertiserId);
+      const isKnown = before && before.until >= runAt;
+      const earned = isKnown ? before.claims : await this.earnedBy(candidate, runAt, known, convertAt);
+      for (const { facts, ...claim } of earned) {
         if (claim.qualifiedAt > runAt) continue;
         const seen = rules.eligibility.newTo ? { ...facts, first: firstBy(facts.first, runAt) } : facts;
         const asked = { rules, calendar, facts: seen, terminatedAt, excludedSince, asOf: runAt };
@@ -90,8 +101,6 @@ export class Claims {
   }
 
   private async earnedBy(candidate: Candidate, runAt: Instant, known: Position, convertAt: ConvertAt) {
-    const before = this.earned.get(candidate.advertiserId);
-    if (before && before.until >= runAt) return before.claims;
     // Everybody is looked at: others get their turn in between.
     await nextTurn();
     const reversal = this.readModels.nextReversal(candidate.advertiserId, { asOf: runAt, known });

@@ -160,8 +160,12 @@ function commandsOf({ kind, advertiserId, marketplace, product, occurredAt, n, f
     case 'enroll':
       return [enrollment({ promotionId: PROMOTION, advertiserId, occurredAt }, n, flag)];
     case 'campaign': {
-      const type = n === 4 ? 'CampaignPaused' : 'CampaignActivated';
-      return [{ type, data: { ...account, product, campaignId, occurredAt } }];
+      if (n < 3) return [{ type: 'CampaignActivated', data: { ...account, product, campaignId, occurredAt } }];
+      return [
+        n === 3
+          ? { type: 'CampaignEnded', data: { campaignId, occurredAt } }
+          : { type: 'CampaignPaused', data: { campaignId, reason: 'manual', occurredAt } },
+      ];
     }
     case 'account':
       return [
