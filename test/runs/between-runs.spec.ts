@@ -52,7 +52,7 @@ const OTHER_TERMS = { ...TERMS, eligibility: {} };
 const who = { advertiserId: 'adv-1', marketplace: 'US' };
 const campaign = { campaignId: 'campaign-1', ...who, product: 'SP' };
 const enrolled = { promotionId, advertiserId: 'adv-1' };
-const command = (type: string, data: object): Command => ({ type, data: { occurredAt: BETWEEN, ...data } }) as Command;
+const command = (type: string, data: object): Command => ({ type, data: { occurredAt: BETWEEN, ...data } });
 
 const activated = command('CampaignActivated', { ...campaign, occurredAt: BEFORE });
 const redeemed = command('CodeRedeemed', { ...enrolled, code: 'AUTUMN' });
