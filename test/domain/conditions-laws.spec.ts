@@ -11,6 +11,7 @@ import {
   day,
   EVERY_KIND,
   FIRST_DAY,
+  FIXED_WINDOW,
   histories,
   HOPED_WINDOW,
   hopedFacts,
@@ -129,6 +130,7 @@ describe('conditions, whatever they are', () => {
 /** More of it is never worse: no launches, which an earlier one spoils, no moments that could come sooner, no pauses. */
 const MONOTONE = trees({
   windows: WIDENING_WINDOW,
+  windowsOfWeeks: FIXED_WINDOW,
   ofCampaigns: ['weeklyChanges', 'totalChanges', 'activeFor'],
   onceInWindows: false,
 });

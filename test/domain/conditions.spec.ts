@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { evaluate } from '../../src/promotions/domain/conditions.js';
 import type { ConvertAt, SubjectFacts } from '../../src/promotions/domain/facts.js';
-import type { AwardTerms, ConditionTerms, SpendKind } from '../../src/promotions/domain/terms.js';
+import type { AwardTerms, ConditionTerms, SpendKind, WindowTerms } from '../../src/promotions/domain/terms.js';
 import { NO_RATES } from './qualifying-examples.js';
 import { ACTIONS, CALENDAR, day, knownOf, rulesFor, type Fact } from './subject-worlds.js';
 
@@ -41,6 +41,7 @@ interface Asked {
   readonly also?: readonly ConditionTerms[];
   readonly invitation?: 'required';
   readonly partners?: readonly string[];
+  readonly timeZone?: string;
 }
 
 /** How a tree stands by the facts effective up to a day, long after all of it by default. */
@@ -54,8 +55,10 @@ function see(tree: ConditionTerms, facts: readonly Fact[], asked: Asked = {}) {
     also = [],
     invitation,
     partners,
+    timeZone = 'UTC',
   } = asked;
   const base = rulesFor([...also, tree], {
+    timeZone,
     eligibility: { ...(invitation ? { invitation } : {}), ...(partners ? { partners } : {}) },
   });
   const rules = { ...base, stages: base.stages.map((stage) => (award ? { ...stage, award } : stage)) };
@@ -405,15 +408,51 @@ describe('changes', () => {
     );
   });
 
-  it('in a window are those of the parts of weeks that it holds', () => {
+  it('in a window are those of its own weeks', () => {
     const late: ConditionTerms = {
       campaign: {
         weeklyChanges: { weeks: 2, changesPerWeek: 1, actions: ACTIONS },
         window: { from: '2022-09-09T00:00' },
       },
     };
-    expect(metOn(late, [changed(3), changed(8)])).toBeNull();
-    expect(metOn(late, [changed(4), changed(8)])).toBe(8);
+    expect(metOn(late, [changed(3), changed(11)])).toBeNull();
+    expect(metOn(late, [changed(4), changed(10)])).toBeNull();
+    expect(metOn(late, [changed(10), changed(11)])).toBe(11);
+  });
+
+  it('in a window that begins with a fact, or after the period, are of its weeks', () => {
+    const weekly = { weeklyChanges: { weeks: 2, changesPerWeek: 1, actions: ACTIONS } };
+    const long: ConditionTerms = { campaign: { ...weekly, window: { from: { at: 'activation' }, for: 'P14D' } } };
+    expect(metOn(long, [activated(24), changed(30), changed(31)])).toBe(31);
+    expect(metOn(long, [activated(24), changed(31), changed(38)])).toBeNull();
+    expect(leaf(long, [activated(24), changed(30)], { on: 30 })).toMatchObject({
+      needs: expect.stringMatching(/: 1 so far, 1 to go/) as unknown,
+      until: day(38),
+      couldBeMetAt: day(31),
+    });
+    const open: ConditionTerms = { campaign: { ...weekly, window: { from: { at: 'period-end' } } } };
+    expect(metOn(open, [changed(28), changed(41), changed(49)])).toBe(49 - 8);
+    expect(metOn(open, [changed(70), changed(77)])).toBe(77);
+    expect(leaf(open, [], { on: 100 })).toMatchObject({ until: null, couldBeMetAt: day(105) });
+  });
+
+  it('have weeks on the wall clock where the window begins on it, of 7 times 24 hours else', () => {
+    const weekly = { weeklyChanges: { weeks: 2, changesPerWeek: 1, actions: ACTIONS } };
+    const from = (window: WindowTerms): ConditionTerms => ({ campaign: { ...weekly, window } });
+    const inBerlin = { timeZone: 'Europe/Berlin' };
+    // Summer time ends on the 55th day: the eighth week begins an hour later.
+    expect(metOn(from({ from: { at: 'period-start' } }), [changed(49), changed(56)])).toBe(56);
+    expect(metOn(from({ from: { at: 'period-start' } }), [changed(49), changed(56)], inBerlin)).toBeNull();
+    const facts = [activated(0), changed(49), changed(56)];
+    expect(metOn(from({ from: { at: 'activation' } }), facts, inBerlin)).toBe(56);
+  });
+
+  it('are told by the weeks of the calendar, whatever the window', () => {
+    const window = { from: '2022-09-09T00:00' };
+    const late: ConditionTerms = {
+      campaign: { weeklyChanges: { weeks: 2, changesPerWeek: 1, actions: ACTIONS }, window },
+    };
+    expect(leaf(late, [changed(3), changed(8), changed(12)]).soFar?.weeks).toEqual([0, 2, 0, 0]);
   });
 });
 

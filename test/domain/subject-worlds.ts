@@ -233,6 +233,8 @@ export const NAMED: ConditionTerms = {
 export interface Grammar {
   /** How windows may begin and end; the period is always one. */
   readonly windows: fc.Arbitrary<WindowTerms>;
+  /** Of `weeklyChanges`, where they are others: their weeks begin with them. */
+  readonly windowsOfWeeks?: fc.Arbitrary<WindowTerms>;
   /** Kinds of conditions on campaigns, of those below. */
   readonly ofCampaigns: readonly (keyof typeof OF_CAMPAIGNS)[];
   /** Whether what happens only once is asked for in windows, too. */
@@ -268,6 +270,8 @@ export const WIDENING_WINDOW = fc.oneof(
   windowsFrom(fixedAnchor, someDay),
   namedAnchor('activated', 'examined', 'busy').map((from) => ({ from })),
 );
+/** That facts begin but once. */
+export const FIXED_WINDOW = windowsFrom(fixedAnchor, someDay);
 /** That begin as soon as they are wished to, and end when they are said to. */
 export const HOPED_WINDOW = windowsFrom(
   fc.oneof(fixedAnchor, namedAnchor('activated', 'examined'), spendAnchor),
@@ -308,10 +312,15 @@ const ONCE_ONLY = [
 ];
 
 /** Trees of any shape. */
-export function trees({ windows, ofCampaigns, onceInWindows }: Grammar): fc.Arbitrary<ConditionTerms> {
-  const windowed = (atom: fc.Arbitrary<object>) =>
+export function trees({
+  windows,
+  windowsOfWeeks = windows,
+  ofCampaigns,
+  onceInWindows,
+}: Grammar): fc.Arbitrary<ConditionTerms> {
+  const windowed = (atom: fc.Arbitrary<object>, within = windows) =>
     fc
-      .tuple(atom, fc.option(windows, { nil: undefined, freq: 1 }))
+      .tuple(atom, fc.option(within, { nil: undefined, freq: 1 }))
       .map(([each, window]) => (window ? { ...each, window } : each) as ConditionTerms);
   const several = (part: fc.Arbitrary<ConditionTerms>) => fc.array(part, { minLength: 1, maxLength: 3 });
   const groups = (part: fc.Arbitrary<ConditionTerms>): fc.Arbitrary<ConditionTerms>[] => [
@@ -321,13 +330,13 @@ export function trees({ windows, ofCampaigns, onceInWindows }: Grammar): fc.Arbi
   return fc.letrec<{ tree: ConditionTerms; inside: ConditionTerms }>((tie) => ({
     inside: fc.oneof(
       { depthSize: 'small', maxDepth: 2 },
-      ...ofCampaigns.map((kind) => windowed(OF_CAMPAIGNS[kind])),
+      ...ofCampaigns.map((kind) => windowed(OF_CAMPAIGNS[kind], kind === 'weeklyChanges' ? windowsOfWeeks : windows)),
       ...groups(tie('inside')),
     ),
     tree: fc.oneof(
       { depthSize: 'small', maxDepth: 2 },
       tie('inside').map((inner) => ({ campaign: inner })),
-      ...OF_ADVERTISERS.map(windowed),
+      ...OF_ADVERTISERS.map((atom) => windowed(atom)),
       ...ONCE_ONLY.map((atom) => (onceInWindows ? windowed(atom) : atom)),
       ...groups(tie('tree')),
     ),

@@ -15,6 +15,8 @@ export interface CampaignScope extends Scope {
   readonly hopedActiveFrom: Instant;
   /** What `weeklyChanges` of the same actions asks of a week; null: nothing does. */
   changesPerWeek(actions: readonly QualifyingActions[]): number | null;
+  /** The instant so many weeks later on the wall clock; undefined beyond the year 9999. */
+  weeksLater(from: Instant, weeks: number): Instant | undefined;
 }
 
 type ActiveFor = Extract<AtomTerms, { activeFor: object }>['activeFor'];

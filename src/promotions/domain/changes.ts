@@ -1,10 +1,10 @@
-import { earlier, later, type Instant } from '../../kernel/instant.js';
-import type { PromotionCalendar } from './events.js';
+import { later, type Instant } from '../../kernel/instant.js';
 import type { ApiChange } from './facts.js';
-import type { AtomTerms, QualifyingActions } from './terms.js';
+import type { AtomTerms, QualifyingActions, WindowTerms } from './terms.js';
 import { latest, metSince, type Outcome } from './verdict.js';
 import { contains, reaches, soonestIn, type Span } from './windows.js';
 import type { CampaignScope } from './campaign-conditions.js';
+import { continuingRow, countedIn, hopedWeeks, longestRow, rowReachedAt, weeksIn } from './weeks.js';
 import { changesWords, deadlineWords, weeksWords } from './words.js';
 
 type WeeklyChanges = Extract<AtomTerms, { weeklyChanges: object }>['weeklyChanges'];
@@ -26,18 +26,25 @@ export function isQualifyingAction(
   );
 }
 
-/** Consecutive weeks of the calendar, each with its changes within the window. */
-export function weeklyChanges(terms: WeeklyChanges, span: Span, scope: CampaignScope): Outcome {
+/** Consecutive weeks of the window, each with its changes. */
+export function weeklyChanges(
+  terms: WeeklyChanges,
+  window: WindowTerms | undefined,
+  span: Span,
+  scope: CampaignScope,
+): Outcome {
   const { asOf, calendar } = scope;
   const changes = changesIn(span, terms.actions, scope);
-  const weeks = weeksOf(changes, terms.changesPerWeek, span, calendar);
-  const reached = weeks.map(({ reachedAt }) => reachedAt);
+  const weeks = weeksIn(span, window, terms.weeks, changes[0], scope);
+  const counted = countedIn(weeks, changes, terms.changesPerWeek, span);
+  const reached = counted.map(({ reachedAt }) => reachedAt);
   const rowAt = rowReachedAt(reached, terms.weeks);
-  const hopedRowAt = rowReachedAt(hopedWeeks(weeks, asOf), terms.weeks);
-  const row = rowAt ? terms.weeks : continuingRow(reached, calendar, asOf);
+  const hopedRowAt = rowReachedAt(hopedWeeks(counted, asOf), terms.weeks);
+  const row = rowAt ? terms.weeks : continuingRow(weeks, reached, asOf);
   const weeksToGo = terms.weeks - row;
+  const shown = weeks === calendar.weeks ? counted : countedIn(calendar.weeks, changes, terms.changesPerWeek, span);
   const soFar = {
-    weeks: weeks.map((week) => week.changes),
+    weeks: shown.map((week) => week.changes),
     longestRow: longestRow(reached),
     weeksToGo,
     changes: sumOf(changes),
@@ -88,11 +95,12 @@ const sumOf = (changes: readonly { changes: number }[]): number =>
 function hopedChanges(terms: TotalChanges, changes: readonly ApiChange[], span: Span, scope: CampaignScope) {
   const { asOf, calendar } = scope;
   const perWeek = scope.changesPerWeek(terms.actions);
-  if (perWeek === null) {
+  const isOfCalendar = span.from >= calendar.start && span.end !== null && span.end <= calendar.end;
+  if (perWeek === null || !isOfCalendar) {
     const at = soonestIn(span, asOf);
     return at === null ? [] : [{ at, changes: terms.changes }];
   }
-  const weeks = weeksOf(changes, perWeek, span, calendar);
+  const weeks = countedIn(calendar.weeks, changes, perWeek, span);
   return hopedWeeks(weeks, asOf).flatMap((at, index) => {
     const week = weeks[index]!;
     return at && !week.reachedAt ? [{ at, changes: perWeek - week.changes }] : [];
@@ -129,68 +137,6 @@ function hoping(reachedAt: Instant | undefined, span: Span, { rules, facts, asOf
 
 const invitationWords = ({ rules, facts }: CampaignScope): string =>
   rules.eligibility.invitation === 'required' && !facts.enrollment.invitation ? ', and an invitation' : '';
-
-interface Week {
-  /** Where the window cuts the week. */
-  readonly start: Instant;
-  readonly end: Instant;
-  readonly changes: number;
-  /** When it had its changes. */
-  readonly reachedAt: Instant | undefined;
-}
-
-function weeksOf(
-  changes: readonly ApiChange[],
-  perWeek: number,
-  span: Span,
-  { weeks }: PromotionCalendar,
-): readonly Week[] {
-  let next = changes.findIndex(({ at }) => at >= weeks[0]!.start);
-  return weeks.map(({ start, end }) => {
-    let count = 0;
-    let reachedAt: Instant | undefined;
-    for (let change = changes[next]; change && change.at < end; change = changes[next]) {
-      count += change.changes;
-      if (count >= perWeek) reachedAt ??= change.at;
-      next += 1;
-    }
-    const within = { start: later(start, span.from), end: span.end === null ? end : earlier(end, span.end) };
-    return { ...within, changes: count, reachedAt };
-  });
-}
-
-/** Each week in hand or to come has its changes at its first instant, or now. */
-const hopedWeeks = (weeks: readonly Week[], asOf: Instant): readonly (Instant | undefined)[] =>
-  weeks.map(({ start, end, reachedAt }) => reachedAt ?? soonestIn({ from: start, end }, asOf) ?? undefined);
-
-/** When so many consecutive weeks first had their changes. Weeks are in order, so the last of a row comes last. */
-function rowReachedAt(reached: readonly (Instant | undefined)[], weeks: number): Instant | undefined {
-  let row = 0;
-  for (const at of reached) {
-    row = at ? row + 1 : 0;
-    if (at && row === weeks) return at;
-  }
-  return undefined;
-}
-
-function longestRow(reached: readonly (Instant | undefined)[]): number {
-  let longest = 0;
-  let row = 0;
-  for (const at of reached) {
-    row = at ? row + 1 : 0;
-    longest = Math.max(longest, row);
-  }
-  return longest;
-}
-
-/** The length of the row that the week in hand, or the next one, can still continue. */
-function continuingRow(reached: readonly (Instant | undefined)[], calendar: PromotionCalendar, asOf: Instant): number {
-  const inHand = calendar.weeks.findIndex(({ start, end }) => start <= asOf && asOf < end);
-  if (inHand < 0) return 0;
-  let row = 0;
-  for (let index = reached[inHand] ? inHand : inHand - 1; index >= 0 && reached[index]; index -= 1) row += 1;
-  return row;
-}
 
 function totalReachedAt(changes: readonly { at: Instant; changes: number }[], needed: number): Instant | undefined {
   let total = 0;

@@ -1,3 +1,4 @@
+import { plusWallClock } from '../../kernel/calendar.js';
 import type { Instant } from '../../kernel/instant.js';
 import { firstActivation } from './activity.js';
 import { activeAt, activeFor, firstLaunch, launched, type CampaignScope } from './campaign-conditions.js';
@@ -17,6 +18,7 @@ export class Evaluation {
   readonly scope: Scope;
   private readonly verdicts = new Map<ConditionTerms, Verdict>();
   private readonly index: Index;
+  private readonly weeks = new Map<string, Instant>();
   private candidates: readonly Candidate[] | undefined;
 
   constructor(
@@ -99,12 +101,23 @@ export class Evaluation {
     return [asOf, ...later].map((begin) => this.branch(campaign, begin));
   }
 
+  /** The same weeks are asked for by every campaign. */
+  private weeksLater(from: Instant, weeks: number): Instant | undefined {
+    const key = `${from}+${weeks}`;
+    const before = this.weeks.get(key);
+    if (before !== undefined) return before;
+    const at = plusWallClock(from, `P${7 * weeks}D`, this.scope.rules.timeZone);
+    if (at !== undefined) this.weeks.set(key, at);
+    return at;
+  }
+
   private branch(campaign: CampaignFacts, hopedActiveFrom: Instant): Branch {
     const changesPerWeek = (actions: readonly QualifyingActions[]) => {
       const asked = this.index.weekly.filter((weekly) => sameActions(weekly.actions, actions));
       return asked.length === 0 ? null : Math.max(...asked.map((weekly) => weekly.changesPerWeek));
     };
-    const scope = { ...this.scope, campaign, hopedActiveFrom, changesPerWeek };
+    const weeksLater = (from: Instant, weeks: number) => this.weeksLater(from, weeks);
+    const scope = { ...this.scope, campaign, hopedActiveFrom, changesPerWeek, weeksLater };
     return new Branch(scope, (id) => {
       const { condition, ofCampaign } = this.find(id);
       return ofCampaign ? condition : this.verdict(condition);
@@ -189,7 +202,7 @@ function outcomeOf(atom: AtomTerms, span: Span, scope: Scope, campaign: Campaign
   if ('redeemed' in atom) return redeemed(atom.redeemed, span, scope);
   if ('activated' in atom) return offerActivated(span, scope);
   if (!campaign) throw new Error(`${conditionWords(atom)}: no campaign to ask of`);
-  if ('weeklyChanges' in atom) return weeklyChanges(atom.weeklyChanges, span, campaign);
+  if ('weeklyChanges' in atom) return weeklyChanges(atom.weeklyChanges, atom.window, span, campaign);
   if ('totalChanges' in atom) return totalChanges(atom.totalChanges, span, campaign);
   if ('activeFor' in atom) return activeFor(atom.activeFor, span, campaign);
   if ('launched' in atom) return launched(atom.launched, span, campaign);

@@ -1,3 +1,5 @@
+import { daysMs } from '../../kernel/calendar.js';
+import { DAY_MS } from '../../kernel/instant.js';
 import { KINDS_OF_ADVERTISERS, KINDS_OF_CAMPAIGNS, MOST_CONDITIONS } from './terms-conditions.js';
 import type { Draft, Reading } from './terms-readers.js';
 import type {
@@ -45,6 +47,7 @@ export function conditionFaults(terms: Terms, fault: Report): void {
     placeFaults(each, fault);
     for (const use of productsOf(each)) productFaults(use, terms, fault);
     for (const window of windowsOf(each)) windowFaults(window, terms, fault);
+    lengthFaults(each, terms, fault);
     if ('spend' in each.condition && windowsOf(each).length > 1) {
       fault(`${each.path}/window`, 'must not stand beside the window in "spend"');
     }
@@ -170,17 +173,48 @@ function anchorsOf(place: Placed): readonly PlacedAnchor[] {
   return from ? [...inWindows, { anchor: from, path: `${path}/activeAt/moment/from` }] : inWindows;
 }
 
+/** The local date-time of an anchor that is one; undefined: it is none, or could not be read. */
+function localOf(anchor: Draft<AnchorTerms> | undefined, period: Terms['period']): string | undefined {
+  if (typeof anchor === 'string' || anchor === undefined) return anchor;
+  if (!('at' in anchor)) return undefined;
+  return anchor.at === 'period-start' ? period?.start : anchor.at === 'period-end' ? period?.end : undefined;
+}
+
 /** A window between two instants that are known beforehand must have a length. */
 function windowFaults({ window: { from, until }, path }: PlacedWindow, { period }: Terms, fault: Report): void {
-  const local = (anchor: Draft<AnchorTerms> | undefined): string | undefined => {
-    if (typeof anchor === 'string' || anchor === undefined) return anchor;
-    if (!('at' in anchor)) return undefined;
-    return anchor.at === 'period-start' ? period?.start : anchor.at === 'period-end' ? period?.end : undefined;
-  };
-  const [start, end] = [local(from), local(until)];
+  const [start, end] = [localOf(from, period), localOf(until, period)];
   if (start !== undefined && end !== undefined && end <= start) {
     fault(`${path}/until`, 'must be after the start of the window: nothing can lie in it');
   }
+}
+
+/** What takes longer than its window has could never be met. */
+function lengthFaults({ condition, path }: Placed, { period }: Terms, fault: Report): void {
+  const window = 'window' in condition && condition.window ? condition.window : PERIOD;
+  const most = mostDays(window, period);
+  if (most === null) return;
+  if ('weeklyChanges' in condition) {
+    const { weeks } = condition.weeklyChanges ?? {};
+    const begun = Math.ceil(most / 7);
+    if (weeks !== undefined && weeks > begun) {
+      fault(`${path}/weeklyChanges/weeks`, `must be at most ${begun}: the window has no more weeks`);
+    }
+  } else if ('activeFor' in condition) {
+    const { duration } = condition.activeFor ?? {};
+    if (duration !== undefined && daysMs(duration) > most * DAY_MS) {
+      fault(`${path}/activeFor/duration`, 'must not be longer than the window');
+    }
+  }
+}
+
+const PERIOD = { from: { at: 'period-start' }, until: { at: 'period-end' } } as const;
+
+/** How many days a window has at most, one that is not whole counted; null: it is open, or that is not known beforehand. */
+function mostDays(window: Draft<WindowTerms>, period: Terms['period']): number | null {
+  if ('for' in window && window.for !== undefined) return daysMs(window.for) / DAY_MS;
+  const [start, end] = [localOf(window.from, period), localOf(window.until, period)];
+  if (start === undefined || end === undefined || end <= start) return null;
+  return Math.ceil(Temporal.PlainDateTime.from(start).until(end).total('days'));
 }
 
 function referenceFaults(

@@ -106,11 +106,11 @@ const OF_CAMPAIGNS = {
   weeklyChanges: object({
     weeklyChanges: field(
       object({
-        weeks: field(count(520), 'So many consecutive promotion weeks, each with its changes.', 4),
+        weeks: field(count(520), 'So many consecutive weeks, each with its changes.', 4),
         changesPerWeek: field(changes, 'So many qualifying changes make a week count.', 1),
         actions,
       }),
-      'Consecutive promotion weeks (7 days each from the start of the period), each with so many changes over the API.',
+      'Consecutive weeks (7 days each from the start of the window), each with so many changes over the API.',
       { weeks: 4, changesPerWeek: 1, actions: [ACTION] },
     ),
     ...ofAtom,
