@@ -1,4 +1,5 @@
 import { epochMs, instantOf, type Instant } from './instant.js';
+import { WEEKDAYS, type DayOfMonth, type Weekday } from './weekdays.js';
 
 /**
  * Calendars on the wall clock of an IANA zone, through `Temporal`. A local time that a clock change repeats is the earlier
@@ -44,8 +45,8 @@ export function plusDays(instant: Instant, duration: string): Instant | undefine
   return moved > LATEST.epochMilliseconds ? undefined : instantOf(moved);
 }
 
-/** The dates of the first Tuesday of each month from `firstMonth` to `lastMonth` (`2022-10`), both included. */
-export function firstTuesdays(firstMonth: string, lastMonth: string): string[] {
+/** The dates of that day in each month from `firstMonth` to `lastMonth` (`2022-10`), both included. */
+export function monthlyDates(dayOfMonth: DayOfMonth, firstMonth: string, lastMonth: string): string[] {
   const last = Temporal.PlainYearMonth.from(lastMonth);
   const dates: string[] = [];
   for (
@@ -53,12 +54,28 @@ export function firstTuesdays(firstMonth: string, lastMonth: string): string[] {
     Temporal.PlainYearMonth.compare(month, last) <= 0;
     month = month.add('P1M')
   ) {
-    const first = month.toPlainDate({ day: 1 });
-    dates.push(first.add({ days: (TUESDAY - first.dayOfWeek + 7) % 7 }).toString());
+    dates.push(month.toPlainDate({ day: dayIn(month, dayOfMonth) }).toString());
   }
   return dates;
 }
-const TUESDAY = 2;
+
+function dayIn(month: Temporal.PlainYearMonth, dayOfMonth: DayOfMonth): number {
+  const { daysInMonth } = month;
+  if ('day' in dayOfMonth) return dayOfMonth.day === 'last' ? daysInMonth : Math.min(dayOfMonth.day, daysInMonth);
+  const { week, weekday } = dayOfMonth.nth;
+  const first = 1 + ((numberOf(weekday) - month.toPlainDate({ day: 1 }).dayOfWeek + 7) % 7);
+  return week === 'last' ? first + 7 * Math.floor((daysInMonth - first) / 7) : first + 7 * (week - 1);
+}
+
+/** As ISO 8601 numbers them, from Monday, 1. */
+const numberOf = (weekday: Weekday): number => WEEKDAYS.indexOf(weekday) + 1;
+
+/** The dates of the first Tuesday of each month from `firstMonth` to `lastMonth` (`2022-10`), both included. */
+export const firstTuesdays = (firstMonth: string, lastMonth: string): string[] =>
+  monthlyDates({ nth: { week: 1, weekday: 'tuesday' } }, firstMonth, lastMonth);
+
+export const isWeekday = (date: string, weekday: Weekday): boolean =>
+  Temporal.PlainDate.from(date).dayOfWeek === numberOf(weekday);
 
 /** The local date of an instant. */
 export const dateAt = (instant: Instant, timeZone: string): string =>

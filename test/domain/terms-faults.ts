@@ -22,6 +22,10 @@ const row = (what: string, changes: readonly Change[], ...faults: Faulty['faults
 const at = (path: string, value: unknown, message: string): Faulty =>
   row(`${path} ${JSON.stringify(value)?.slice(0, 60) ?? 'missing'}`, [[path, value]], [path, message]);
 
+const MONTHLY = { schedule: 'monthly', firstMonth: '2022-10', lastMonth: '2023-02', within: 'P30D' };
+const ONE_OF_WEEKDAYS =
+  'must be "monday" or "tuesday" or "wednesday" or "thursday" or "friday" or "saturday" or "sunday"';
+
 /** Faults that anybody can find who knows the shape of documents. */
 export const FAULTS_OF_SHAPE: readonly Faulty[] = [
   at('/version', '2', 'must be 1 or 2'),
@@ -63,7 +67,50 @@ export const FAULTS_OF_SHAPE: readonly Faulty[] = [
   ),
   at('/stages/0/expiry', { endOfDay: true }, 'must have one of "after", "on"'),
   at('/stages/0/expiry/endOfDay', 'yes', 'must be true or false'),
-  at('/stages/0/disbursement/schedule', 'weekly', 'must be "first-tuesday" or "daily" or "business-days"'),
+  at(
+    '/stages/0/disbursement/schedule',
+    'fortnightly',
+    'must be "first-tuesday" or "monthly" or "dates" or "daily" or "business-days" or "weekly"',
+  ),
+  row(
+    'a month without a day',
+    [['/stages/0/disbursement/schedule', 'monthly']],
+    ['/stages/0/disbursement', 'must have one of "day", "nth"'],
+  ),
+  row(
+    'two days of a month',
+    [['/stages/0/disbursement', { ...MONTHLY, day: 15, nth: { week: 1, weekday: 'friday' } }]],
+    ['/stages/0/disbursement', 'must have only one of "day", "nth"'],
+  ),
+  ...[0, 32, 1.5, 'first'].map((day) =>
+    row(
+      `the day ${day} of a month`,
+      [['/stages/0/disbursement', { ...MONTHLY, day }]],
+      ['/stages/0/disbursement/day', 'must be 1 to 31 or "last"'],
+    ),
+  ),
+  row(
+    'a fifth Tue of the month',
+    [['/stages/0/disbursement', { ...MONTHLY, nth: { week: 5, weekday: 'Tue' } }]],
+    ['/stages/0/disbursement/nth/week', 'must be 1 or 2 or 3 or 4 or "last"'],
+    ['/stages/0/disbursement/nth/weekday', ONE_OF_WEEKDAYS],
+  ),
+  row(
+    'a week without its day',
+    [['/stages/2/disbursement', { schedule: 'weekly', within: 'P14D', firstMonth: '2022-10' }]],
+    ['/stages/2/disbursement/firstMonth', 'is not a field of the terms'],
+    ['/stages/2/disbursement/weekday', 'is missing'],
+  ),
+  row(
+    'no dates of runs',
+    [['/stages/2/disbursement', { schedule: 'dates', dates: [], within: 'P14D' }]],
+    ['/stages/2/disbursement/dates', 'must be a list of 1 to 1000'],
+  ),
+  row(
+    'a date that is none',
+    [['/stages/2/disbursement', { schedule: 'dates', dates: ['2022-10-15', '15 October'], within: 'P14D' }]],
+    ['/stages/2/disbursement/dates/1', 'must be a local date such as "2022-12-26"'],
+  ),
   at('/stages/0/disbursement/schedule', undefined, 'is missing'),
   at('/stages/1/disbursement/within', 14, 'must be a duration in days such as "P14D" or {"businessDays": 10}'),
   at('/stages/1/disbursement/within/businessDays', 0, 'must be a whole number from 1 to 1000'),
@@ -118,6 +165,37 @@ export const FAULTS_OF_SENSE: readonly Faulty[] = [
   at('/period/start', '2022-02-30T00:00', 'must be a local date and time such as "2022-08-22T00:00"'),
   at('/products/3', 'ALL', 'is not the name of a product: credits for all of them bear it'),
   at('/regions/Europe/2', 'ES', 'is not among the marketplaces of the terms'),
+  row(
+    'months that end before they begin',
+    [['/stages/0/disbursement', { ...MONTHLY, day: 'last', lastMonth: '2022-09' }]],
+    ['/stages/0/disbursement/lastMonth', 'must not be before the first month'],
+  ),
+  row(
+    'dates of runs before the period, and long after it',
+    [
+      ['/period/start', '2022-09-01T09:00'],
+      [
+        '/stages/2/disbursement',
+        { schedule: 'dates', dates: ['2022-09-02', '2022-09-01', '2033-09-02'], time: '08:59', within: 'P14D' },
+      ],
+    ],
+    ['/stages/2/disbursement/dates/1', 'must not be before the start of the period'],
+    ['/stages/2/disbursement/dates/2', 'must be within eleven years of the start of the period'],
+  ),
+  row(
+    'holidays of a week without business days',
+    [
+      [
+        '/stages/2/disbursement',
+        { schedule: 'weekly', weekday: 'monday', holidays: ['2022-12-26'], until: '2022-08-31', within: 'P14D' },
+      ],
+    ],
+    [
+      '/stages/2/disbursement/holidays',
+      'must not stand here: neither the runs nor the service level are in business days',
+    ],
+    ['/stages/2/disbursement/until', 'must not be before the start of the period'],
+  ),
   row(
     'a marketplace in two regions',
     [['/regions/Isles', ['UK', 'DE']]],
@@ -198,6 +276,28 @@ export const FAULTS_OF_SENSE: readonly Faulty[] = [
     'a window after the period, until its end',
     [['/stages/1/award/of/window/from', '2023-02-01T00:00']],
     ['/stages/1/award/of/window/until', 'must be after the start of the window: nothing can lie in it'],
+  ),
+  row(
+    'more weeks than the period has',
+    [
+      ['/period/end', '2022-09-16T00:00'],
+      [`${ATOMS}/3/window`, { from: { at: 'invitation' } }],
+      ['/stages/1/award/of/window', undefined],
+    ],
+    [`${ATOMS}/1/weeklyChanges/weeks`, 'must be at most 3: the window has no more weeks'],
+  ),
+  row(
+    'more weeks than the window has',
+    [[`${ATOMS}/1/window`, { from: { at: 'invitation' }, for: 'P21D' }]],
+    [`${ATOMS}/1/weeklyChanges/weeks`, 'must be at most 3: the window has no more weeks'],
+  ),
+  row(
+    'a time longer than the window',
+    [
+      [`${ATOMS}/3/window`, { from: '2022-09-01T00:00', until: '2022-09-28T12:00' }],
+      [`${ATOMS}/3/activeFor/duration`, 'P29D'],
+    ],
+    [`${ATOMS}/3/activeFor/duration`, 'must not be longer than the window'],
   ),
   row(
     'two windows for spend',

@@ -61,6 +61,27 @@ describe('a document of version 2', () => {
       'holidays where a service level is in business days',
       ['/stages/2/disbursement', { schedule: 'daily', holidays: ['2022-12-26'], within: { businessDays: 3 } }],
     ],
+    [
+      'runs by month, by date and by week',
+      [
+        '/stages/0/disbursement',
+        { schedule: 'monthly', day: 31, firstMonth: '2022-10', lastMonth: '2023-02', within: 'P30D' },
+      ],
+      [
+        '/stages/1/disbursement',
+        {
+          schedule: 'monthly',
+          nth: { week: 'last', weekday: 'friday' },
+          time: '06:00',
+          holidays: ['2022-12-26'],
+          within: { businessDays: 5 },
+          firstMonth: '2022-10',
+          lastMonth: '2023-02',
+        },
+      ],
+      ['/stages/2/disbursement', { schedule: 'dates', dates: ['2022-10-15', '2022-09-01'], within: 'P14D' }],
+    ],
+    ['a run on each Friday', ['/stages/2/disbursement', { schedule: 'weekly', weekday: 'friday', within: 'P14D' }]],
     ['a region called as a marketplace in it', ['/regions', { DE: ['DE', 'FR'] }]],
     ['a credit that pays for another product', ['/stages/0/pays/products', ['DSP']]],
   ])('may have %s', (_, ...changes) => {
@@ -125,6 +146,11 @@ describe('the same terms', () => {
       ['/regions', { Europe: ['DE', 'FR'], North: ['UK'] }],
     ],
     ['partners', ['/eligibility/partners', ['b', 'a']], ['/eligibility/partners', ['a', 'b']]],
+    [
+      'dates of runs',
+      ['/stages/1/disbursement', { schedule: 'dates', dates: ['2022-12-26', '2022-10-03'], within: 'P1W' }],
+      ['/stages/1/disbursement', { schedule: 'dates', dates: ['2022-10-03', '2022-12-26'], within: 'P7D' }],
+    ],
     [
       'holidays',
       ['/stages/1/disbursement/holidays', ['2022-12-26', '2022-10-03']],

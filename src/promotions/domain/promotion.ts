@@ -5,6 +5,7 @@ import { calendarOf } from './calendar.js';
 import type { DisbursementRunCompleted, PlannedRun, PromotionEvent, PromotionTerminated } from './events.js';
 import { revisionAt, runsOf, type Revision } from './revisions.js';
 import { rulesOf } from './rules.js';
+import { isOneByOne } from './run-dates.js';
 import type { PromotionTerms } from './terms.js';
 
 export interface PromotionState {
@@ -168,14 +169,14 @@ export const openRuns = (state: PromotionState, now: Instant): readonly PlannedR
   runsOf(state.revisions).filter(({ date, runAt }) => runAt <= now && isOpen(state, date));
 
 /**
- * The runs to perform for the run of a date: itself, and where runs are on days, those before it that are still open. Where
- * they are in months, each is asked for by itself.
+ * The runs to perform for the run of a date: itself, and where runs are on days or weeks, those before it that are still open.
+ * Where they are given by month or date, each is asked for by itself.
  */
 export function runsUpTo(state: PromotionState, date: string): readonly PlannedRun[] {
   const last = runsOf(state.revisions).find((run) => run.date === date);
   if (!last) return [];
   const { stages } = rulesOf(revisionAt(state.revisions, last.runAt).terms);
-  if (stages.every(({ disbursement }) => disbursement.schedule === 'first-tuesday')) return [last];
+  if (stages.every(({ disbursement }) => isOneByOne(disbursement))) return [last];
   return [...openRuns(state, last.runAt).filter((run) => run.date !== date), last];
 }
 

@@ -1,12 +1,12 @@
+import { never } from '../../kernel/decider.js';
 import { minorOf, type Money } from '../../kernel/money.js';
 import type {
   AmountTerms,
   AwardTerms,
   ConditionTerms,
-  DailyRuns,
+  DisbursementTerms,
   EligibilityTerms,
   ExpiryTerms,
-  FirstTuesdays,
   PromotionTerms,
   SpendKind,
   StageTerms,
@@ -54,7 +54,7 @@ export interface Stage {
   readonly id: string | null;
   readonly qualifying: ConditionTerms;
   readonly award: AwardTerms;
-  readonly disbursement: FirstTuesdays | Required<DailyRuns>;
+  readonly disbursement: Required<DisbursementTerms>;
   readonly expiry: ExpiryTerms & { readonly settlementGrace: string };
   readonly appliesTo: readonly string[];
   readonly spendKinds: readonly SpendKind[];
@@ -160,16 +160,30 @@ const stageOf = (stage: StageTerms, { products, period }: TermsV2): Stage => ({
   id: stage.id,
   qualifying: stage.qualifying,
   award: stage.award,
-  disbursement:
-    stage.disbursement.schedule === 'first-tuesday'
-      ? stage.disbursement
-      : { time: '00:00', holidays: [], until: lastRunDate(period.end), ...stage.disbursement },
+  disbursement: disbursementOf(stage.disbursement, period.end),
   expiry: { settlementGrace: 'P3D', ...stage.expiry },
   appliesTo: stage.pays?.products ?? products,
   spendKinds: stage.pays?.spend ?? SPEND_KINDS,
 });
 
-/** The last date of daily runs where the terms name none: a year after the period's end. */
+function disbursementOf(disbursement: DisbursementTerms, periodEnd: string): Stage['disbursement'] {
+  const defaults = { time: '00:00', holidays: [] };
+  switch (disbursement.schedule) {
+    case 'first-tuesday':
+      return disbursement;
+    case 'monthly':
+    case 'dates':
+      return { ...defaults, ...disbursement };
+    case 'daily':
+    case 'business-days':
+    case 'weekly':
+      return { ...defaults, until: lastRunDate(periodEnd), ...disbursement };
+    default:
+      return never(disbursement);
+  }
+}
+
+/** The last date of daily and weekly runs where the terms name none: a year after the period's end. */
 export const lastRunDate = (periodEnd: string): string =>
   Temporal.PlainDateTime.from(periodEnd).add('P1Y').toPlainDate().toString();
 

@@ -53,14 +53,20 @@ export const firstTuesdays = object(
     lastMonth: field(month, 'Month of the last run; not before the first, at most ten years later.', '2023-01'),
     within: field(someDays, 'The service level: applied so long after qualifying, in days of 24 hours.', 'P30D'),
   },
-  ({ firstMonth, lastMonth }, path, fault) => {
-    if (firstMonth === undefined || lastMonth === undefined) return;
-    if (lastMonth < firstMonth) fault(`${path}/lastMonth`, 'must not be before the first month');
-    else if (Number(lastMonth.slice(0, 4)) - Number(firstMonth.slice(0, 4)) > 10) {
-      fault(`${path}/lastMonth`, 'must be within ten years of the first month');
-    }
-  },
+  monthsFault,
 );
+
+export function monthsFault(
+  { firstMonth, lastMonth }: { readonly firstMonth?: string; readonly lastMonth?: string },
+  path: string,
+  fault: Reading['fault'],
+): void {
+  if (firstMonth === undefined || lastMonth === undefined) return;
+  if (lastMonth < firstMonth) fault(`${path}/lastMonth`, 'must not be before the first month');
+  else if (Number(lastMonth.slice(0, 4)) - Number(firstMonth.slice(0, 4)) > 10) {
+    fault(`${path}/lastMonth`, 'must be within ten years of the first month');
+  }
+}
 
 export const termsV1: Reader<TermsV1> = object(
   {

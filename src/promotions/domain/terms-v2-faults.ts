@@ -66,22 +66,35 @@ function stageFaults(terms: Terms, fault: Report): void {
   }
 }
 
-/** Daily runs are all written down when terms are published, so there is a last one, and not too many. */
-function disbursementFaults({ disbursement }: Draft<StageTerms>, at: string, { period }: Terms, fault: Report): void {
-  if (!disbursement || !('holidays' in disbursement || 'until' in disbursement)) return;
-  const { schedule, within, holidays, until } = disbursement;
-  if (holidays && schedule === 'daily' && typeof within === 'string') {
-    fault(
-      `${at}/disbursement/holidays`,
-      'must not stand here: neither the runs nor the service level are in business days',
-    );
+/** Runs are all written down when terms are published, so there is a last one, and not too many. */
+function disbursementFaults(
+  { disbursement }: Draft<StageTerms>,
+  stage: string,
+  { period }: Terms,
+  fault: Report,
+): void {
+  if (!disbursement) return;
+  const at = `${stage}/disbursement`;
+  if (
+    'holidays' in disbursement &&
+    disbursement.schedule !== 'business-days' &&
+    typeof disbursement.within === 'string'
+  ) {
+    fault(`${at}/holidays`, 'must not stand here: neither the runs nor the service level are in business days');
   }
-  if (until === undefined || period?.start === undefined) return;
-  if (until < period.start.slice(0, 10))
-    fault(`${at}/disbursement/until`, 'must not be before the start of the period');
-  else if (until > plusYears(period.start, 11)) {
-    fault(`${at}/disbursement/until`, 'must be within eleven years of the start of the period');
+  const start = period?.start;
+  if (start === undefined) return;
+  const dateFault = (date: string, path: string, isBefore: boolean) => {
+    if (isBefore) fault(path, 'must not be before the start of the period');
+    else if (date > plusYears(start, 11)) fault(path, 'must be within eleven years of the start of the period');
+  };
+  if ('until' in disbursement && disbursement.until !== undefined) {
+    const { until } = disbursement;
+    dateFault(until, `${at}/until`, until < start.slice(0, 'YYYY-MM-DD'.length));
   }
+  if (!('dates' in disbursement)) return;
+  const { dates, time = '00:00' } = disbursement;
+  for (const { item: date, path } of itemsOf(dates, `${at}/dates`)) dateFault(date, path, `${date}T${time}:00` < start);
 }
 
 type Tiers = Draft<Extract<AwardTerms, { tiers: object }>>['tiers'];

@@ -11,16 +11,13 @@ import {
   optional,
   record,
   set,
-  tagged,
   text,
-  textOr,
   type Reader,
 } from './terms-readers.js';
 import { faultsAcross } from './terms-v2-faults.js';
-import { firstTuesdays } from './terms-v1.js';
-import type { AmountTerms, AwardTerms, DailyRuns, ExpiryTerms, FirstTuesdays, StageTerms, TermsV2 } from './terms.js';
+import { disbursement } from './terms-schedules.js';
+import type { AmountTerms, AwardTerms, ExpiryTerms, StageTerms, TermsV2 } from './terms.js';
 import {
-  localDate,
   localDateTime,
   marketplace,
   money,
@@ -29,7 +26,6 @@ import {
   partner,
   period,
   product,
-  timeOfDay,
   timeZone,
   versionOf,
 } from './terms-values.js';
@@ -94,28 +90,6 @@ const award: Reader<AwardTerms> = either({
     ),
     of,
   }),
-});
-
-const dailyRuns: Reader<DailyRuns> = object({
-  schedule: field(oneOf('daily', 'business-days'), 'A run each day, or from Monday to Friday.', 'business-days'),
-  time: optional(timeOfDay, 'Local time of day of each run.', '06:00', '00:00'),
-  holidays: optional(set(localDate, 10_000), 'Local dates that are no business days.', ['2022-12-26']),
-  until: optional(localDate, "The last date of a run; by default a year after the period's end.", '2023-03-31'),
-  within: field(
-    textOr(
-      days,
-      object({ businessDays: field(count(1000), 'So many business days.', 10) }),
-      'a duration in days such as "P14D" or {"businessDays": 10}',
-    ),
-    'The service level: applied so long after qualifying, in days of 24 hours or in business days.',
-    'P14D',
-  ),
-});
-
-const disbursement: Reader<FirstTuesdays | DailyRuns> = tagged('schedule', {
-  'first-tuesday': firstTuesdays,
-  daily: dailyRuns,
-  'business-days': dailyRuns,
 });
 
 const settlementGrace = optional(

@@ -1,4 +1,5 @@
 import type { Money } from '../../kernel/money.js';
+import type { DayOfMonth, Weekday } from '../../kernel/weekdays.js';
 
 /**
  * A promotion's terms: a document, not code, as it was published. Durations are ISO 8601 (`P28D`, `P3M`), local times are
@@ -90,7 +91,7 @@ export interface StageTerms {
   readonly id: string;
   readonly qualifying: ConditionTerms;
   readonly award: AwardTerms;
-  readonly disbursement: FirstTuesdays | DailyRuns;
+  readonly disbursement: DisbursementTerms;
   readonly expiry: ExpiryTerms;
   /** What a credit pays for; by default any product of the terms, and any kind of spend. */
   readonly pays?: { readonly products?: readonly string[]; readonly spend?: readonly SpendKind[] };
@@ -130,7 +131,7 @@ export type ConditionTerms =
 
 export type AtomTerms = { readonly id?: string; readonly window?: WindowTerms } & (
   | {
-      /** Campaign: consecutive promotion weeks, each with its changes. */
+      /** Campaign: consecutive weeks, each with its changes; 7 days each from the start of the window. */
       readonly weeklyChanges: {
         readonly weeks: number;
         readonly changesPerWeek: number;
@@ -155,17 +156,20 @@ export type AtomTerms = { readonly id?: string; readonly window?: WindowTerms } 
 );
 
 /** From a moment on, for a number of days or until a moment; without an end, open. By default the period. */
-export type WindowTerms = { readonly from: AnchorTerms } & (
-  { readonly for?: string; readonly until?: never } | { readonly until: AnchorTerms; readonly for?: never }
+export type WindowTerms = { readonly from: EdgeTerms } & (
+  { readonly for?: string; readonly until?: never } | { readonly until: EdgeTerms; readonly for?: never }
 );
+
+/** Where a window begins or ends: an anchor, or so many days after it. */
+export type EdgeTerms = AnchorTerms | { readonly from: AnchorTerms; readonly after: string };
 
 /**
  * An instant: a local date-time, a name, or when the condition with an id was met. `first-impression` and `first-spend` are
- * the advertiser's first in the marketplace.
+ * the advertiser's first in the marketplace, `account-opened` is of the account there.
  */
 export type AnchorTerms =
   | string // local date-time
-  | { readonly at: 'period-start' | 'period-end' | 'invitation' | 'activation' | 'first-impression' | 'first-spend' }
+  | { readonly at: 'period-start' | 'period-end' | 'invitation' | 'activation' | 'account-opened' | 'first-impression' | 'first-spend' }
   | { readonly met: string };
 
 /** An anchor, or so many days after it. */
@@ -196,16 +200,48 @@ export interface FirstTuesdays {
   readonly within: string;
 }
 
-/** A run each day, or each business day (Monday to Friday but `holidays`), from the period's start on. */
-export interface DailyRuns {
-  readonly schedule: 'daily' | 'business-days';
+/**
+ * When runs are. Those given by month or by date are performed one by one, in their order; with those on days or weeks the run
+ * of a date performs every earlier one that is open.
+ */
+export type DisbursementTerms = FirstTuesdays | MonthlyRuns | DatedRuns | DailyRuns | WeeklyRuns;
+
+interface RunTerms {
+  /** Local time of day of each run; by default midnight. */
   readonly time?: string;
   /** Local dates, `2022-12-26`. */
   readonly holidays?: readonly string[];
-  /** Last local date of a run; by default a year after the period's end. */
-  readonly until?: string;
   /** The service level: days of 24 hours, or so many business days. */
   readonly within: string | { readonly businessDays: number };
+}
+
+/** A run each month, on a day of it or on its nth weekday. */
+export type MonthlyRuns = RunTerms & {
+  readonly schedule: 'monthly';
+  /** Months, `2022-10`. */
+  readonly firstMonth: string;
+  readonly lastMonth: string;
+} & DayOfMonth;
+
+/** A run on each of these local dates. */
+export interface DatedRuns extends RunTerms {
+  readonly schedule: 'dates';
+  readonly dates: readonly string[];
+}
+
+/** A run each day, or each business day (Monday to Friday but `holidays`), from the period's start on. */
+export interface DailyRuns extends RunTerms {
+  readonly schedule: 'daily' | 'business-days';
+  /** Last local date of a run; by default a year after the period's end. */
+  readonly until?: string;
+}
+
+/** A run on each such day of the week, from the period's start on. */
+export interface WeeklyRuns extends RunTerms {
+  readonly schedule: 'weekly';
+  readonly weekday: Weekday;
+  /** As of daily runs. */
+  readonly until?: string;
 }
 
 /**
