@@ -35,7 +35,7 @@ export class Qualifications {
   }
 
   of(promotion: Disbursements, account: ReplayedAccount): readonly Qualification[] {
-    const { terminated, promotionId, completed, revisions } = promotion;
+    const { terminated, promotionId, completed, begun, revisions } = promotion;
     if (revisions.length === 0) return [];
     const { terms, calendar } = revisionAt(revisions, this.asOf);
     const rules = rulesOf(terms);
@@ -53,7 +53,7 @@ export class Qualifications {
       credits: this.creditsOf(account.advertiserId)
         .filter((credit) => credit.promotionId === promotionId && asOne.includes(credit.marketplace))
         .sort((a, b) => asOne.indexOf(a.marketplace) - asOne.indexOf(b.marketplace)),
-      runs: runsOf(revisions),
+      runs: runsOf(revisions, begun).map(({ run }) => run),
       completed,
       asOf: this.asOf,
     });
@@ -76,6 +76,7 @@ export class Qualifications {
       campaigns: campaigns.filter((campaign) => campaign.marketplace === marketplace),
       spend: isOpen ? this.spendOf(account) : [],
       currency: isOpen ? currency : null,
+      openedAt: isOpen ? openedAt : null,
       first: {
         campaign: earliest(
           campaigns.flatMap(({ activity }) => activity.flatMap(({ at, active }) => (active ? [at] : []))),

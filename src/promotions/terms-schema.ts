@@ -37,6 +37,10 @@ export const TERMS_SCHEMA: JsonSchema = {
       CONDITION_DEFINITIONS.anchor,
       'An instant: a local date and time, a name, or when a condition was met.',
     ),
+    edge: described(
+      CONDITION_DEFINITIONS.edge,
+      'Where a window begins or ends: an instant, or so many days after one.',
+    ),
     money: described(moneyObject.schema, 'An amount of a currency.'),
   },
 };

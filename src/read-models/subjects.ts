@@ -77,6 +77,7 @@ export class Subjects {
       marketplace,
       enrollment: this.promotions.enrollment(promotionId, advertiserId, moment),
       currency: account?.currency ?? null,
+      openedAt: account?.openedAt ?? null,
       priorApiUse: dormantFrom !== null && this.campaigns.usedApiBetween(advertiserId, dormantFrom, start, moment),
       get campaigns() {
         return campaigns();

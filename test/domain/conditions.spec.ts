@@ -28,6 +28,7 @@ const spent = (n: number, own: bigint, kind: SpendKind = 'clicks', product = 'SP
   spend: { product, kind, own },
 });
 const activated = (n: number): Fact => ({ of: 'activation', at: day(n) });
+const opened = (n: number): Fact => ({ of: 'account', at: day(n) });
 const attested = (n: number, by = 'school'): Fact => ({ of: 'attestation', at: day(n), action: 'exam', by });
 const redeemed = (n: number, code = 'ONE'): Fact => ({ of: 'code', at: day(n), code });
 const invited = (n: number): Fact => ({ of: 'invitation', at: day(n), partnerId: 'partner-1' });
@@ -453,6 +454,35 @@ describe('changes', () => {
       campaign: { weeklyChanges: { weeks: 2, changesPerWeek: 1, actions: ACTIONS }, window },
     };
     expect(leaf(late, [changed(3), changed(8), changed(12)]).soFar?.weeks).toEqual([0, 2, 0, 0]);
+  });
+});
+
+describe('a window that begins days after an anchor', () => {
+  const AFTER: ConditionTerms = {
+    attested: { action: 'exam' },
+    window: {
+      from: { from: { at: 'account-opened' }, after: 'P30D' },
+      until: { from: { at: 'account-opened' }, after: 'P60D' },
+    },
+  };
+
+  it.each<[string, readonly Fact[], number | null]>([
+    ['holds what is in it', [opened(-20), attested(10)], 10],
+    ['from its very start', [opened(-20), attested(9), attested(10)], 10],
+    ['not what is at its end', [opened(-20), attested(40)], null],
+    ['nothing while the account is not open', [attested(10)], null],
+  ])('%s', (_, facts, on) => expect(metOn(AFTER, facts)).toBe(on));
+
+  it('says what it is, and what it waits for', () => {
+    expect(see(AFTER, [opened(1)], { on: 2 }).tree).toMatchObject({
+      says: '"exam" attested, from 30 days after the opening of the account until 60 days after the opening of the account',
+      until: day(61),
+      couldBeMetAt: day(31),
+    });
+    expect(see(AFTER, [], { on: 2 }).tree).toMatchObject({
+      missing: { waitsFor: 'the opening of the account' },
+      couldBeMetAt: day(32),
+    });
   });
 });
 

@@ -65,6 +65,7 @@ export const subject = (facts: Partial<SubjectFacts> = {}): SubjectFacts => ({
   campaigns: [],
   spend: [],
   currency: 'EUR',
+  openedAt: null,
   first: { campaign: null, spend: null, account: null },
   priorApiUse: false,
   ...facts,

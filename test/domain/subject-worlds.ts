@@ -7,6 +7,7 @@ import { rulesOf } from '../../src/promotions/domain/rules.js';
 import type {
   AnchorTerms,
   ConditionTerms,
+  EdgeTerms,
   QualifyingActions,
   TermsV2,
   WindowTerms,
@@ -67,6 +68,7 @@ export type Fact = { readonly at: Instant } & (
   | { readonly of: 'spend'; readonly spend: Omit<SpendFact, 'at'> }
   | { readonly of: 'invitation'; readonly partnerId: string }
   | { readonly of: 'activation' }
+  | { readonly of: 'account' }
   | { readonly of: 'code'; readonly code: string }
   | { readonly of: 'attestation'; readonly action: string; readonly by: string }
 );
@@ -99,6 +101,8 @@ export function withFact(facts: SubjectFacts, fact: Fact): SubjectFacts {
       return enrolled({ invitation: enrollment.invitation ?? { partnerId: fact.partnerId, at: fact.at } });
     case 'activation':
       return enrolled({ activatedAt: enrollment.activatedAt ?? fact.at });
+    case 'account':
+      return { ...facts, openedAt: facts.openedAt ?? fact.at };
     case 'code':
       return enrollment.redeemed.some(({ code }) => code === fact.code)
         ? facts
@@ -144,6 +148,7 @@ const product = fc.constantFrom('SP', 'SB');
 const ONCE = fc.constantFrom<Undated[]>(
   { of: 'invitation', partnerId: 'partner-1' },
   { of: 'activation' },
+  { of: 'account' },
   { of: 'code', code: 'ONE' },
   { of: 'code', code: 'TWO' },
 );
@@ -208,7 +213,7 @@ export const histories = ({ pauses = true } = {}): fc.Arbitrary<readonly Fact[]>
 function uniqueKeys(facts: readonly Fact[]): readonly Fact[] {
   const seen = new Set<string>();
   return facts.filter((fact) => {
-    if (fact.of !== 'invitation' && fact.of !== 'activation' && fact.of !== 'code') return true;
+    if (!['invitation', 'activation', 'account', 'code'].includes(fact.of)) return true;
     const key = fact.of === 'code' ? fact.code : fact.of;
     return !seen.has(key) && seen.add(key);
   });
@@ -251,15 +256,19 @@ const fixedAnchor: fc.Arbitrary<AnchorTerms> = fc.oneof(
     { at: 'period-end' },
     { at: 'activation' },
     { at: 'invitation' },
+    { at: 'account-opened' },
   ),
 );
 const namedAnchor = (...ids: string[]): fc.Arbitrary<AnchorTerms> => fc.constantFrom(...ids).map((met) => ({ met }));
 const spendAnchor = fc.constantFrom<AnchorTerms[]>({ at: 'first-impression' }, { at: 'first-spend' });
+/** An anchor, or some days after it. */
+const edge = (anchor: fc.Arbitrary<AnchorTerms>): fc.Arbitrary<EdgeTerms> =>
+  fc.oneof({ weight: 2, arbitrary: anchor }, { weight: 1, arbitrary: fc.record({ from: anchor, after: someDays }) });
 const windowsFrom = (from: fc.Arbitrary<AnchorTerms>, until: fc.Arbitrary<AnchorTerms>): fc.Arbitrary<WindowTerms> =>
   fc.oneof(
-    from.map((each) => ({ from: each })),
-    fc.tuple(from, someDays).map(([each, length]) => ({ from: each, for: length })),
-    fc.tuple(from, until).map(([each, end]) => ({ from: each, until: end })),
+    edge(from).map((each) => ({ from: each })),
+    fc.tuple(edge(from), someDays).map(([each, length]) => ({ from: each, for: length })),
+    fc.tuple(edge(from), edge(until)).map(([each, end]) => ({ from: each, until: end })),
   );
 
 const ALL_NAMED = ['activated', 'examined', 'launched', 'busy'];
@@ -383,6 +392,7 @@ export function hopedFacts(facts: SubjectFacts, from: number): readonly Fact[] {
   const once: Fact[] = [
     { of: 'invitation', at: days[0]!, partnerId: 'partner-1' },
     { of: 'activation', at: days[0]! },
+    { of: 'account', at: days[0]! },
     { of: 'code', at: days[0]!, code: 'ONE' },
     { of: 'code', at: days[0]!, code: 'TWO' },
   ];

@@ -143,11 +143,12 @@ export const FAULTS_OF_SHAPE: readonly Faulty[] = [
   ),
   at(`${ATOMS}/0/window/for`, 'P2M', 'must be a duration in days or weeks such as "P14D"'),
   at(`${ATOMS}/0/window/from`, 'activation', 'must be a local date and time such as "2022-08-22T00:00"'),
-  at(`${ATOMS}/0/window/from`, 5, 'must be a local date and time, {"at": …} or {"met": …}'),
+  at(`${ATOMS}/0/window/from`, 5, 'must be a local date and time, {"at": …}, {"met": …} or {"from": …, "after": …}'),
+  at(`${ATOMS}/0/window/from`, { from: { at: 'invitation' } }, 'must have one of "at", "met", "after"'),
   at(
     `${ATOMS}/0/window/from/at`,
     'launch',
-    'must be "period-start" or "period-end" or "invitation" or "activation" or "first-impression" or "first-spend"',
+    'must be "period-start" or "period-end" or "invitation" or "activation" or "account-opened" or "first-impression" or "first-spend"',
   ),
   at(`${ATOMS}/3/activeFor`, 'P28D', 'must be an object'),
   at(`${ATOMS}/3/activeFor/activity`, 'sum', 'must be "total" or "continuous"'),
@@ -276,6 +277,16 @@ export const FAULTS_OF_SENSE: readonly Faulty[] = [
     'a window after the period, until its end',
     [['/stages/1/award/of/window/from', '2023-02-01T00:00']],
     ['/stages/1/award/of/window/until', 'must be after the start of the window: nothing can lie in it'],
+  ),
+  row(
+    'a window that ends before it begins days after',
+    [['/stages/1/qualifying/all/1/window/from', { from: { at: 'period-start' }, after: 'P91D' }]],
+    ['/stages/1/qualifying/all/1/window/until', 'must be after the start of the window: nothing can lie in it'],
+  ),
+  row(
+    'a condition that waits for itself, and then for days',
+    [[`${WORK}/1/any/0/window`, { from: '2022-09-01T00:00', until: { from: { met: 'code' }, after: 'P1D' } }]],
+    [`${WORK}/1/any/0/window/until/from/met`, 'is the id of a condition that itself waits for this one'],
   ),
   row(
     'more weeks than the period has',

@@ -16,6 +16,7 @@ function secondStage(qualifying: object, campaigns: readonly CampaignFacts[]) {
     campaigns,
     spend: [],
     currency: 'USD',
+    openedAt: null,
     first: { campaign: null, spend: null, account: null },
     priorApiUse: false,
   };

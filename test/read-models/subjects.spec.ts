@@ -126,6 +126,7 @@ function foldedFacts(log: readonly Logged[], who: string, where: string, moment:
       own: minorOf(data.billable),
     })),
     currency: ofAccount(subject, seen(log, moment, 'AccountOpened'))[0]?.data.currency ?? null,
+    openedAt: ofAccount(subject, seen(log, moment, 'AccountOpened'))[0]?.data.occurredAt ?? null,
     first: {
       campaign: first(
         seen(log, moment, 'CampaignActivated').filter(({ data }) => ownedCampaigns(log, moment).has(data.campaignId)),

@@ -115,6 +115,7 @@ function effectiveBy(facts: SubjectFacts, rules: Rules, asOf: Instant): SubjectF
       attested: by(enrollment.attested),
     },
     currency: facts.currency,
+    openedAt: known(facts.openedAt),
     priorApiUse: facts.priorApiUse,
     get campaigns() {
       return campaigns();
@@ -136,6 +137,7 @@ const withoutFacts = ({ advertiserId, marketplace, currency, priorApiUse }: Subj
   campaigns: [],
   spend: [],
   currency,
+  openedAt: null,
   first: { campaign: null, spend: null, account: null },
   priorApiUse,
 });

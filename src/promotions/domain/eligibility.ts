@@ -49,6 +49,7 @@ function isNotNew({ rules, calendar, facts, asOf }: Eligibility): boolean {
   const enrollment = { ...facts.enrollment, invitation: invitationOf(rules, facts.enrollment) };
   const counted = {
     enrollment,
+    openedAt: facts.openedAt,
     get spend() {
       return facts.spend;
     },

@@ -18,6 +18,7 @@ export interface SubjectFacts {
   readonly spend: readonly SpendFact[];
   /** Of the account, null when it is not open. */
   readonly currency: string | null;
+  readonly openedAt: Instant | null;
   /** Over all marketplaces: the first of each, for `newTo`. */
   readonly first: {
     readonly campaign: Instant | null;

@@ -1,4 +1,4 @@
-import { daysMs } from '../../kernel/calendar.js';
+import { daysMs, plusLocal } from '../../kernel/calendar.js';
 import { DAY_MS } from '../../kernel/instant.js';
 import { KINDS_OF_ADVERTISERS, KINDS_OF_CAMPAIGNS, MOST_CONDITIONS } from './terms-conditions.js';
 import type { Draft, Reading } from './terms-readers.js';
@@ -6,6 +6,7 @@ import type {
   AnchorTerms,
   AwardTerms,
   ConditionTerms,
+  EdgeTerms,
   QualifyingActions,
   SpendTerms,
   TermsV2,
@@ -161,9 +162,18 @@ const awardSpends = ({ stages = [] }: Terms) =>
     return award && 'of' in award && award.of ? [{ of: award.of, path: `/stages/${index}/award/of` }] : [];
   });
 
+function anchorsAt(edge: Draft<EdgeTerms> | undefined, path: string): readonly PlacedAnchor[] {
+  if (edge === undefined) return [];
+  if (!isLater(edge)) return [{ anchor: edge, path }];
+  return edge.from === undefined ? [] : [{ anchor: edge.from, path: `${path}/from` }];
+}
+
+type Later = Exclude<EdgeTerms, AnchorTerms>;
+const isLater = (edge: Draft<EdgeTerms>): edge is Draft<Later> => typeof edge === 'object' && 'after' in edge;
+
 const anchorsIn = ({ window: { from, until }, path }: PlacedWindow): readonly PlacedAnchor[] => [
-  ...(from ? [{ anchor: from, path: `${path}/from` }] : []),
-  ...(until ? [{ anchor: until, path: `${path}/until` }] : []),
+  ...anchorsAt(from, `${path}/from`),
+  ...anchorsAt(until, `${path}/until`),
 ];
 
 function anchorsOf(place: Placed): readonly PlacedAnchor[] {
@@ -173,8 +183,14 @@ function anchorsOf(place: Placed): readonly PlacedAnchor[] {
   return from ? [...inWindows, { anchor: from, path: `${path}/activeAt/moment/from` }] : inWindows;
 }
 
-/** The local date-time of an anchor that is one; undefined: it is none, or could not be read. */
-function localOf(anchor: Draft<AnchorTerms> | undefined, period: Terms['period']): string | undefined {
+/** The local date-time of an edge that is one; undefined: it is none, or could not be read. */
+function localOf(edge: Draft<EdgeTerms> | undefined, period: Terms['period']): string | undefined {
+  if (edge === undefined || !isLater(edge)) return localAnchor(edge, period);
+  const from = localAnchor(edge.from, period);
+  return from === undefined || edge.after === undefined ? undefined : plusLocal(from, edge.after);
+}
+
+function localAnchor(anchor: Draft<AnchorTerms> | undefined, period: Terms['period']): string | undefined {
   if (typeof anchor === 'string' || anchor === undefined) return anchor;
   if (!('at' in anchor)) return undefined;
   return anchor.at === 'period-start' ? period?.start : anchor.at === 'period-end' ? period?.end : undefined;

@@ -16,6 +16,7 @@ import {
 import type {
   AnchorTerms,
   ConditionTerms,
+  EdgeTerms,
   MomentTerms,
   QualifyingActions,
   SpendKind,
@@ -32,8 +33,8 @@ export const days = text(/^P([1-9]\d{0,3}D|[1-9]\d{0,2}W)$/, 'a duration in days
 export const id = text(/^[a-z][a-z0-9-]{0,31}$/, 'an id such as "first-launch": small letters, digits and hyphens');
 
 const names = field(
-  oneOf('period-start', 'period-end', 'invitation', 'activation', 'first-impression', 'first-spend'),
-  'When it starts or ends, when the advertiser was invited or activated the offer, or its first impressions or spend in the marketplace.',
+  oneOf('period-start', 'period-end', 'invitation', 'activation', 'account-opened', 'first-impression', 'first-spend'),
+  'When it starts or ends, when the advertiser was invited or activated the offer, or the opening of its account, its first impressions or spend in the marketplace.',
   'activation',
 );
 const namedInstant = object({ at: names });
@@ -53,11 +54,25 @@ export const earlyAnchor: Reader<AnchorTerms> = textOr(
   'a local date and time or {"at": …}',
 );
 
-const from = field(anchor, 'From this instant on, inclusive.', { at: 'activation' });
+const edgeOf: Reader<EdgeTerms> = textOr(
+  localDateTime,
+  either({
+    at: namedInstant,
+    met,
+    after: object({
+      from: field(anchor, 'What it is counted from.', { at: 'activation' }),
+      after: field(days, 'So long after it, in days of 24 hours.', 'P30D'),
+    }),
+  }),
+  'a local date and time, {"at": …}, {"met": …} or {"from": …, "after": …}',
+);
+const edge = named('edge', edgeOf);
+
+const from = field(edge, 'From this instant on, inclusive.', { at: 'activation' });
 const windowOf: Reader<WindowTerms> = either(
   {
     for: object({ from, for: field(days, 'So long, in days of 24 hours.', 'P60D') }),
-    until: object({ from, until: field(anchor, 'Until this instant, exclusive.', '2022-12-31T00:00') }),
+    until: object({ from, until: field(edge, 'Until this instant, exclusive.', '2022-12-31T00:00') }),
   },
   object({ from }),
 );
@@ -255,6 +270,7 @@ export const condition = named('condition', conditionOf);
 
 export const CONDITION_DEFINITIONS = {
   anchor: anchorOf.schema,
+  edge: edgeOf.schema,
   window: windowOf.schema,
   condition: conditionOf.schema,
 };

@@ -3,7 +3,7 @@ import { later, type Instant } from '../../kernel/instant.js';
 import type { PromotionCalendar } from './events.js';
 import type { ConvertAt, SubjectFacts } from './facts.js';
 import type { Rules } from './rules.js';
-import type { AnchorTerms, MomentTerms, WindowTerms } from './terms.js';
+import type { AnchorTerms, EdgeTerms, MomentTerms, WindowTerms } from './terms.js';
 import { earliest, type Outcome } from './verdict.js';
 import { anchorWords, deadlineWords } from './words.js';
 
@@ -54,20 +54,20 @@ export function soonestIn(span: Span, asOf: Instant): Instant | null {
 export function windowOf(terms: WindowTerms | undefined, scope: Scope): Window {
   const { start, end } = scope.calendar;
   if (!terms) return { span: { from: start, end }, waitsFor: null };
-  const begins = anchorOf(terms.from, scope);
+  const begins = edgeOf(terms.from, scope);
   if (begins.at !== null) return { span: spanFrom(begins.at, terms, scope), waitsFor: null };
   const hoped = begins.couldBeAt === null ? null : spanFrom(begins.couldBeAt, terms, scope);
-  return { hoped, waitsFor: anchorWords(terms.from), until: latestEnd(begins.until, terms, scope) };
+  return { hoped, waitsFor: anchorWords(anchorIn(terms.from)), until: latestEnd(begins.until, terms, scope) };
 }
 
 function spanFrom(from: Instant, terms: WindowTerms, scope: Scope): Span {
   if (terms.for !== undefined) return { from, end: plusDays(from, terms.for) ?? null };
-  return { from, end: terms.until === undefined ? null : anchorOf(terms.until, scope).at };
+  return { from, end: terms.until === undefined ? null : edgeOf(terms.until, scope).at };
 }
 
 /** Until when anything can be in a window whose begin has not come: when it no longer can come, that is already over. */
 function latestEnd(lastBegin: Instant | null, terms: WindowTerms, scope: Scope): Instant | null {
-  const fixed = terms.until === undefined ? null : anchorOf(terms.until, scope).at;
+  const fixed = terms.until === undefined ? null : edgeOf(terms.until, scope).at;
   if (lastBegin === null) return fixed;
   if (scope.asOf >= lastBegin) return lastBegin;
   return terms.for === undefined ? fixed : earliest([fixed, plusDays(lastBegin, terms.for) ?? null]);
@@ -82,7 +82,7 @@ function localInstant(local: string, { instants }: PromotionCalendar): Instant {
 
 /** What an anchor is found by. */
 type Found = Pick<Scope, 'rules' | 'calendar' | 'asOf' | 'met'> & {
-  readonly facts: Pick<SubjectFacts, 'enrollment' | 'spend'>;
+  readonly facts: Pick<SubjectFacts, 'enrollment' | 'openedAt' | 'spend'>;
 };
 
 export function anchorOf(anchor: AnchorTerms, scope: Found): Happening {
@@ -99,12 +99,21 @@ export function anchorOf(anchor: AnchorTerms, scope: Found): Happening {
       return happenedOrNow(invitation?.at, asOf);
     case 'activation':
       return happenedOrNow(activatedAt, asOf);
+    case 'account-opened':
+      return happenedOrNow(facts.openedAt, asOf);
     case 'first-impression':
       return happenedOrNow(facts.spend.find(({ kind }) => kind === 'impressions')?.at, asOf);
     case 'first-spend':
       return happenedOrNow(facts.spend[0]?.at, asOf);
   }
 }
+
+/** The anchor that an edge is, or is counted from. */
+export const anchorIn = (edge: EdgeTerms): AnchorTerms =>
+  typeof edge === 'object' && 'from' in edge ? edge.from : edge;
+
+const edgeOf = (edge: EdgeTerms, scope: Scope): Happening =>
+  typeof edge === 'object' && 'from' in edge ? momentOf(edge, scope) : anchorOf(edge, scope);
 
 /** A moment some days after an anchor. */
 export function momentOf({ from, after }: MomentTerms, scope: Scope): Happening {

@@ -1,7 +1,15 @@
 import { daysMs } from '../../kernel/calendar.js';
 import { DAY_MS, type Instant } from '../../kernel/instant.js';
 import type { Money } from '../../kernel/money.js';
-import type { AnchorTerms, AtomTerms, ConditionTerms, MomentTerms, SpendTerms, WindowTerms } from './terms.js';
+import type {
+  AnchorTerms,
+  AtomTerms,
+  ConditionTerms,
+  EdgeTerms,
+  MomentTerms,
+  SpendTerms,
+  WindowTerms,
+} from './terms.js';
 
 /** `2 weeks`, `1 week`. */
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
@@ -43,15 +51,21 @@ const ANCHORS = {
   'period-end': 'the end of the period',
   invitation: 'the invitation',
   activation: 'the activation of the offer',
+  'account-opened': 'the opening of the account',
   'first-impression': 'the first impression',
   'first-spend': 'the first spend',
 } as const;
 
+const edgeWords = (edge: EdgeTerms): string =>
+  typeof edge === 'object' && 'from' in edge
+    ? `${durationWords(edge.after)} after ${anchorWords(edge.from)}`
+    : anchorWords(edge);
+
 function windowWords(window: WindowTerms | undefined): string {
   if (!window) return '';
-  const from = anchorWords(window.from);
+  const from = edgeWords(window.from);
   if (window.for !== undefined) return `, within ${durationWords(window.for)} from ${from}`;
-  return window.until === undefined ? `, from ${from} on` : `, from ${from} until ${anchorWords(window.until)}`;
+  return window.until === undefined ? `, from ${from} on` : `, from ${from} until ${edgeWords(window.until)}`;
 }
 
 const momentWords = ({ from, after }: MomentTerms): string =>
