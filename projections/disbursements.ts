@@ -1,6 +1,6 @@
 import { never } from '../src/kernel/decider.js';
 import type { DisbursementRunCompleted, PromotionCalendar, PromotionEvent } from '../src/promotions/domain/events.js';
-import type { Revision } from '../src/promotions/domain/revisions.js';
+import type { BegunRun, Revision } from '../src/promotions/domain/revisions.js';
 import type { PromotionTerms } from '../src/promotions/domain/terms.js';
 
 /** One promotion (a stream of the category `promotion`): its terms as last revised, and what its runs did. */
@@ -12,6 +12,8 @@ export interface Disbursements {
   /** What was published and each revision of it, in order. */
   readonly revisions: readonly Revision[];
   readonly terminated: { readonly at: string; readonly reason: string } | null;
+  /** Runs that were begun, in the order in which they were. */
+  readonly begun: readonly BegunRun[];
   /** In the order of their dates. */
   readonly completed: readonly DisbursementRunCompleted['data'][];
 }
@@ -25,6 +27,7 @@ export const disbursements = {
     calendar: null,
     revisions: [],
     terminated: null,
+    begun: [],
     completed: [],
   }),
 
@@ -40,10 +43,13 @@ export const disbursements = {
       case 'PromotionTerminated':
         return { ...state, terminated: { at: event.data.occurredAt, reason: event.data.reason } };
       case 'DisbursementRunStarted':
-        return state;
+        return { ...state, begun: [...state.begun, begunBy(event.data)] };
       case 'DisbursementRunCompleted':
         return {
           ...state,
+          begun: state.begun.some(({ date }) => date === event.data.date)
+            ? state.begun
+            : [...state.begun, begunBy(event.data)],
           completed: [...state.completed, event.data].sort((a, b) => (a.date < b.date ? -1 : 1)),
         };
       default:
@@ -53,6 +59,12 @@ export const disbursements = {
 } as const;
 
 const termsOf = ({ terms, calendar }: Pick<Revision, 'terms' | 'calendar'>) => ({ terms, calendar });
+
+const begunBy = ({ date, runAt, revision }: BegunRun): BegunRun => ({
+  date,
+  runAt,
+  ...(revision === undefined ? {} : { revision }),
+});
 
 const revised = (state: Disbursements, last: Revision, promotionId: string): Disbursements => ({
   ...state,

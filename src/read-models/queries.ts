@@ -110,7 +110,7 @@ export class Queries {
       credits: marketplacesAsOne(rules, marketplace).flatMap((each) =>
         this.heldCredits(moment, advertiserId, each, promotionId),
       ),
-      runs: runsOf(promotion.revisions),
+      runs: runsOf(promotion.revisions, promotion.begun).map(({ run }) => run),
       completed: this.completedRuns(moment, promotionId),
       asOf: moment.asOf,
     });
@@ -174,7 +174,7 @@ export class Queries {
     const promotion = this.readModels.promotions.stateOf(promotionId, moment.known);
     if (!promotion?.calendar) return unknownPromotion(promotionId);
     const completed = new Map(this.completedRuns(moment, promotionId).map((run) => [run.date, run]));
-    const items = runsOf(promotion.revisions).map(({ date, runAt }): RunListed => {
+    const items = runsOf(promotion.revisions, promotion.begun).map(({ run: { date, runAt } }): RunListed => {
       const run = completed.get(date);
       if (!run) {
         const state = runAt <= moment.asOf ? 'due' : 'planned';

@@ -1,12 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
-import type { DisbursementRunCompleted, PromotionEvent } from '../../src/promotions/domain/events.js';
+import type { DisbursementRunCompleted, PlannedRun, PromotionEvent } from '../../src/promotions/domain/events.js';
 import {
+  dueRun,
+  openRuns,
   promotionDecider,
   revisionMeant,
+  runsUpTo,
   type PromotionCommand,
   type PromotionState,
 } from '../../src/promotions/domain/promotion.js';
-import type { TermsV1 } from '../../src/promotions/domain/terms.js';
+import type { PromotionTerms, TermsV1, TermsV2 } from '../../src/promotions/domain/terms.js';
 import { calendarOf } from '../../src/promotions/domain/calendar.js';
 import { plusMs, type Instant } from '../../src/kernel/instant.js';
 import { runsOf } from '../../src/promotions/domain/revisions.js';
@@ -49,6 +52,36 @@ const completed = (index: number): DisbursementRunCompleted => ({
   type: 'DisbursementRunCompleted',
   data: { promotionId, ...RUNS[index]!, applied: 1, deferred: 0, credits: ['credit'], deferrals: [] },
 });
+
+const doneWith =
+  (number: number) =>
+  (run: PlannedRun): PromotionEvent[] => [
+    { type: 'DisbursementRunStarted', data: { promotionId, ...run, knownAt: '41', revision: number } },
+    {
+      type: 'DisbursementRunCompleted',
+      data: { promotionId, ...run, applied: 0, deferred: 0, credits: [], deferrals: [] },
+    },
+  ];
+
+const DAILY_RUNS = { schedule: 'daily', within: 'P14D', until: '2022-11-05' } as const;
+/** Row A's award, on any day. */
+const DAILY: TermsV2 = {
+  version: 2,
+  name: 'Daily',
+  timeZone: ROW_A.timeZone,
+  period: ROW_A.period,
+  marketplaces: ROW_A.marketplaces,
+  products: ROW_A.products,
+  stages: [
+    {
+      id: 'activated',
+      qualifying: { activated: 'offer' },
+      award: { amount: ROW_A.award.amount },
+      disbursement: DAILY_RUNS,
+      expiry: { after: 'P30D' },
+    },
+  ],
+};
 
 describe('a promotion', () => {
   it('is published with its calendar', () => {
@@ -249,8 +282,8 @@ describe('a revision with an effective time', () => {
   it('has one run a date, though it comes into force between two times of it', () => {
     const onTheDay = { revision: 2, terms: shorter, calendar, effectiveAt: at('2022-11-01T10:00Z') };
     const before = { revision: 1, terms: ROW_A, calendar: CALENDAR_A, effectiveAt: null };
-    expect(runsOf([before, onTheDay])).toEqual([RUNS[0], RUNS[1], noon]);
-    expect(runsOf([before])).toEqual(RUNS);
+    expect(runsOf([before, onTheDay], []).map(({ run }) => run)).toEqual([RUNS[0], RUNS[1], noon]);
+    expect(runsOf([before], []).map(({ run }) => run)).toEqual(RUNS);
   });
 
   it('decides a run under what was in force when the run began, whatever is revised before it goes on', () => {
@@ -263,6 +296,73 @@ describe('a revision with an effective time', () => {
       promotionDecider.initial,
     );
     expect(state.runs.get(RUNS[0]!.date)?.revision.revision).toBe(1);
+  });
+
+  const later = (number: number, terms: PromotionTerms, from?: Instant): PromotionEvent => {
+    const { type: kind, data: said } = revision(number, ROW_A, 'other dates');
+    return { type: kind, data: { ...said, terms, calendar: calendarOf(terms), ...(from && { effectiveAt: from }) } };
+  };
+  const stateAfter = (...all: readonly PromotionEvent[]) =>
+    all.reduce((before, event) => promotionDecider.evolve(before, event), promotionDecider.initial);
+  const datesOf = (state: PromotionState) => openRuns(state, at('2024-01-01T00:00Z')).map(({ date }) => date);
+
+  it('takes no run away that was begun: it is the first to go on', () => {
+    const oneRun: TermsV1 = {
+      ...ROW_A,
+      disbursement: { ...ROW_A.disbursement, firstMonth: '2022-12', lastMonth: '2022-12' },
+    };
+    const state = stateAfter(published, started(0), later(2, oneRun));
+    expect(openRuns(state, RUNS[2]!.runAt)).toEqual([RUNS[0], RUNS[2]]);
+    expect(dueRun(state, RUNS[0]!.date, RUNS[0]!.runAt)).toEqual(RUNS[0]);
+    expect(runsUpTo(state, RUNS[0]!.date)).toEqual([RUNS[0]]);
+    given(published, started(0), later(2, oneRun))
+      .when(start(RUNS[2]!.date, RUNS[2]!.runAt))
+      .thenRefused('run-out-of-order');
+  });
+
+  it.each([
+    ['at once', undefined],
+    ['from before its runs on', at('2022-08-22T07:00Z')],
+  ])('opens no date before the last run that was begun: %s', (_, from) => {
+    const state = stateAfter(published, started(0), completed(0), later(2, DAILY, from));
+    expect(datesOf(state)[0]).toBe('2022-10-05');
+    expect(openRuns(state, at('2022-10-07T12:00Z')).map(({ date }) => date)).toEqual([
+      '2022-10-05',
+      '2022-10-06',
+      '2022-10-07',
+    ]);
+  });
+
+  it.each(['06:00', '18:00'])('loses no date and lists none twice when it moves the time of day to %s', (time) => {
+    const dailyAt = (hour: string): TermsV2 => ({
+      ...DAILY,
+      stages: [{ ...DAILY.stages[0]!, disbursement: { ...DAILY_RUNS, time: hour } }],
+    });
+    const former = time === '06:00' ? '18:00' : '06:00';
+    const noon = at('2022-09-10T19:00Z');
+    const first: PromotionEvent = {
+      type: 'PromotionPublished',
+      data: { promotionId, terms: dailyAt(former), calendar: calendarOf(dailyAt(former)) },
+    };
+    const state = stateAfter(first, later(2, dailyAt(time), noon));
+    const dates = datesOf(state);
+    expect(dates).toEqual(calendarOf(DAILY).runs.map(({ date }) => date));
+    const runs = openRuns(state, at('2024-01-01T00:00Z')).filter(({ date }) => date >= '2022-09-09');
+    const runAt = (hour: string, date: string) =>
+      calendarOf(dailyAt(hour)).runs.find((run) => run.date === date)?.runAt;
+    // The day of the change belongs to the former terms, whose side its earliest time is on.
+    expect(runs.slice(0, 3).map((run) => run.runAt)).toEqual([
+      runAt(former, '2022-09-09'),
+      runAt(former, '2022-09-10'),
+      runAt(time, '2022-09-11'),
+    ]);
+    // And is decided under them, though they are no longer in force at its time.
+    const onTheDay = runs[1]!;
+    const before = runs[0]!;
+    const began = calendarOf(dailyAt(former)).runs.filter(({ runAt }) => runAt <= before.runAt);
+    given(first, later(2, dailyAt(time), noon), ...began.flatMap(doneWith(1)))
+      .when(start(onTheDay.date, onTheDay.runAt))
+      .then({ type: 'DisbursementRunStarted', data: { promotionId, ...onTheDay, knownAt: '41', revision: 1 } });
   });
 
   it('is another one than the same without', () => {

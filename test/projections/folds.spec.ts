@@ -100,7 +100,7 @@ describe('currency-conversions', () => {
 });
 
 describe('disbursements', () => {
-  it('lists the runs by date and says nothing of those only begun', () => {
+  it('lists the runs by date, apart from those that were begun', () => {
     const dates = fc.uniqueArray(fc.constantFrom('2022-10-04', '2022-11-01', '2022-12-06', '2023-01-03'));
     fc.assert(
       fc.property(dates, dates, (begun, completed) => {
@@ -111,6 +111,7 @@ describe('disbursements', () => {
           ...completed.map((date) => told('DisbursementRunCompleted', { ...run(date), ...result })),
         ]);
         expect(state.completed.map(({ date }) => date)).toEqual(completed.toSorted());
+        expect(state.begun.map(({ date }) => date)).toEqual([...new Set([...begun, ...completed])]);
       }),
     );
   });

@@ -3,7 +3,7 @@ import type { Instant } from '../../kernel/instant.js';
 import { isRefusal, refuse, type Refusal } from '../../kernel/refusal.js';
 import { calendarOf } from './calendar.js';
 import type { DisbursementRunCompleted, PlannedRun, PromotionEvent, PromotionTerminated } from './events.js';
-import { revisionAt, runsOf, type Revision } from './revisions.js';
+import { asBegun, runsOf, type BegunRun, type Revision } from './revisions.js';
 import { rulesOf } from './rules.js';
 import { isOneByOne } from './run-dates.js';
 import type { PromotionTerms } from './terms.js';
@@ -139,45 +139,58 @@ function revise(
   return [{ type: 'PromotionRevised', data: { ...data, calendar: calendarOf(data.terms) } }];
 }
 
+/** The runs that were begun, and those that are planned from now on. */
+const allRuns = ({ revisions, runs }: PromotionState) =>
+  runsOf(
+    revisions,
+    [...runs.values()].map(({ date, runAt, revision }) => ({ date, runAt, revision: revision.revision })),
+  );
+
 /** The run of a date, if it is due. */
-export function dueRun({ revisions }: PromotionState, date: string, now: Instant): PlannedRun | Refusal {
-  const run = runsOf(revisions).find((candidate) => candidate.date === date);
-  if (!run) return refuse('unknown-run', `${date} is no date of a run`);
-  return run.runAt > now ? refuse('run-not-due', `the run of ${date} is due at ${run.runAt}`) : run;
+export function dueRun(state: PromotionState, date: string, now: Instant): PlannedRun | Refusal {
+  const due = dueOf(state, date, now);
+  return isRefusal(due) ? due : due.run;
+}
+
+function dueOf(state: PromotionState, date: string, now: Instant) {
+  const found = allRuns(state).find(({ run }) => run.date === date);
+  if (!found) return refuse('unknown-run', `${date} is no date of a run`);
+  const { runAt } = found.run;
+  return runAt > now ? refuse('run-not-due', `the run of ${date} is due at ${runAt}`) : found;
 }
 
 /** The run that may be performed now: it exists, is due, and every earlier one is completed. */
 function openRun(state: PromotionState, date: string, now: Instant) {
-  const run = dueRun(state, date, now);
-  if (isRefusal(run)) return run;
-  const open = runsOf(state.revisions).find(({ runAt, date: each }) => runAt < run.runAt && isOpen(state, each));
-  return open
+  const due = dueOf(state, date, now);
+  if (isRefusal(due)) return due;
+  const { run, revision } = due;
+  const [open] = openRuns(state, run.runAt);
+  return open && open.runAt < run.runAt
     ? refuse('run-out-of-order', `the run of ${open.date} comes first`)
-    : { ...run, revision: revisionAt(state.revisions, run.runAt).revision };
+    : { ...run, revision: revision.revision };
 }
 
-const isOpen = ({ runs }: PromotionState, date: string): boolean => !runs.get(date)?.result;
-
-function begun({ revisions, terminatedAt }: PromotionState, { date, runAt }: PlannedRun): PerformedRun {
-  const revision = revisionAt(revisions, runAt);
-  const { stages } = revision.calendar.runs.find((run) => run.date === date) ?? {};
-  return { date, runAt, ...(stages ? { stages } : {}), revision, terminatedAt, result: null };
+function begun({ revisions, terminatedAt }: PromotionState, began: BegunRun): PerformedRun {
+  const { run, revision } = asBegun(revisions, began);
+  return { ...run, revision, terminatedAt, result: null };
 }
 
 /** The runs that are due and not completed, in their order. */
 export const openRuns = (state: PromotionState, now: Instant): readonly PlannedRun[] =>
-  runsOf(state.revisions).filter(({ date, runAt }) => runAt <= now && isOpen(state, date));
+  allRuns(state)
+    .map(({ run }) => run)
+    .filter(({ date, runAt }) => runAt <= now && !state.runs.get(date)?.result);
 
 /**
  * The runs to perform for the run of a date: itself, and where runs are on days or weeks, those before it that are still open.
  * Where they are given by month or date, each is asked for by itself.
  */
 export function runsUpTo(state: PromotionState, date: string): readonly PlannedRun[] {
-  const last = runsOf(state.revisions).find((run) => run.date === date);
+  const last = allRuns(state).find(({ run }) => run.date === date);
   if (!last) return [];
-  const { stages } = rulesOf(revisionAt(state.revisions, last.runAt).terms);
-  if (stages.every(({ disbursement }) => isOneByOne(disbursement))) return [last];
-  return [...openRuns(state, last.runAt).filter((run) => run.date !== date), last];
+  const { stages } = rulesOf(last.revision.terms);
+  if (stages.every(({ disbursement }) => isOneByOne(disbursement))) return [last.run];
+  return [...openRuns(state, last.run.runAt).filter((run) => run.date !== date), last.run];
 }
 
 /**
