@@ -1,16 +1,19 @@
 import type { Accounts } from '../accounts/accounts.js';
+import type { Offer } from '../accounts/domain/decide.js';
 import type { EventStore, Position } from '../event-store/event-store.js';
 import { convert } from '../fx/domain/conversion.js';
 import { derivedCreditId, promotionStream } from '../kernel/identifiers.js';
 import type { Instant } from '../kernel/instant.js';
+import { once } from '../kernel/once.js';
 import { isRefusal, refuse, type Refusal } from '../kernel/refusal.js';
 import type { ReadModels } from '../read-models/read-models.js';
 import { Claims } from './claims.js';
 import type { Claimed, Deferral, DisbursementRunCompleted, LeftOut, PlannedRun } from './domain/events.js';
+import { countsAllAccounts, type GivenCredit } from './domain/limits.js';
 import { dueRun, openRuns, runsUpTo, type PerformedRun } from './domain/promotion.js';
 import { rulesOf } from './domain/rules.js';
 import { decideRun, type Claim, type RunDecision } from './domain/run.js';
-import { offerOf } from './offers.js';
+import { KnownCredits, offerOf } from './offers.js';
 import type { Promotions } from './promotions.js';
 
 /** One run, as `GET …/disbursements` lists it. */
@@ -126,18 +129,20 @@ export class Disbursements {
     const rules = rulesOf(run.revision.terms);
     const book = this.readModels.rates.book(known);
     const source = await this.claims(batch, run, known);
+    const given = source.givenBefore(known);
     const decisions = decideRun(rules, run, {
       claims: await source.at(run, known),
-      given: source.givenBefore(known),
+      given,
       accountOf: ({ advertiserId, marketplace }) =>
         this.readModels.accounts.openAccount(advertiserId, marketplace, { asOf: run.runAt, known }),
       convert: (award, currency) => convert(book, award, currency, run.runAt, rules.fxMaxAge),
     });
+    const offerNow = this.offers(promotionId, run, given, known);
     const credits: string[] = [];
     const deferrals: Deferral[] = [];
     const leftOut: LeftOut[] = [];
     for (const decision of decisions) {
-      const outcome = 'applied' in decision ? await this.apply(promotionId, run, decision) : decision;
+      const outcome = 'applied' in decision ? await this.apply(promotionId, run, decision, await offerNow()) : decision;
       const who = claimed(decision.claim);
       if ('creditId' in outcome) credits.push(outcome.creditId);
       else if ('deferred' in outcome) deferrals.push({ ...who, reasons: outcome.deferred });
@@ -166,8 +171,23 @@ export class Disbursements {
     return batch.claims.all;
   }
 
+  /**
+   * What the promotion still gives when a credit is about to be recorded: where it counts other accounts too, by what was
+   * given in them since the run was decided. An account sees to its own.
+   */
+  private offers(promotionId: string, { revision }: PerformedRun, given: readonly GivenCredit[], known: Position) {
+    if (!countsAllAccounts(rulesOf(revision.terms))) return () => Promise.resolve(offerOf(revision));
+    const all = once(() => new KnownCredits(promotionId, revision, given, this.store, known));
+    return () => all().offer();
+  }
+
   /** Records the credit, or says why the account has no place for it: something came between the run's start and now. */
-  private async apply(promotionId: string, run: PerformedRun, decision: Extract<RunDecision, { applied: object }>) {
+  private async apply(
+    promotionId: string,
+    run: PerformedRun,
+    decision: Extract<RunDecision, { applied: object }>,
+    offer: Offer,
+  ) {
     const { claim, applied, fx, dueBy } = decision;
     const { stage, award, qualifiedAt, campaignId } = claim;
     const who = claimed(claim);
@@ -186,7 +206,7 @@ export class Disbursements {
         dueBy,
         appliedAt: run.runAt,
       },
-      offer: offerOf(run.revision),
+      offer,
       stage,
     });
     if (outcome.status === 'appended' || outcome.status === 'duplicate') return { creditId };

@@ -221,7 +221,10 @@ function stageGranted(rules: Rules, { product, marketplace, stage: id }: ManualG
   return refuse('invalid-command', `stage ${message}`, [{ path: '/stage', message }]);
 }
 
-/** The caps are checked again where the credit is recorded: whatever raced the run, they hold. */
+/**
+ * The caps are checked again where the credit is recorded: in this account they hold, whatever raced the run. Of other
+ * accounts counts what was recorded when the offer was made.
+ */
 function applyRunCredit(
   { data, offer, stage }: CommandOf<'ApplyRunCredit'>,
   credits: readonly CreditState[],
