@@ -457,6 +457,46 @@ describe('changes', () => {
   });
 });
 
+describe('an amount that is another in some marketplaces', () => {
+  const DEAR = IN_EUROS('90.00');
+  const here = (amount: string) => ({ default: DEAR, in: { DE: IN_EUROS(amount) } });
+  const elsewhere = { default: IN_EUROS('30.00'), in: { FR: DEAR } };
+  const facts = [spent(2, 20_00n), spent(3, 10_00n)];
+
+  it('of spend is needed', () => {
+    expect(metOn({ spend: { amount: here('30.00') } }, facts)).toBe(3);
+    expect(metOn({ spend: { amount: elsewhere } }, facts)).toBe(3);
+    expect(see({ spend: { amount: here('40.00') } }, facts).tree).toMatchObject({
+      says: 'own spend of at least EUR 90.00 (DE: EUR 40.00)',
+      missing: { spend: IN_EUROS('10.00') },
+    });
+  });
+
+  it('is given for tiers, and for tiers of others', () => {
+    const offered: ConditionTerms = { activated: 'offer' };
+    const tiers: AwardTerms = {
+      tiers: [
+        { spend: here('10.00'), amount: here('1.00') },
+        { spend: here('30.00'), amount: elsewhere },
+      ],
+      of: {},
+    };
+    expect(see(offered, [activated(1), ...facts], { award: tiers })).toMatchObject({
+      qualifiedAt: day(3),
+      award: IN_EUROS('30.00'),
+    });
+  });
+
+  it('is the most that is matched', () => {
+    const offered: ConditionTerms = { activated: 'offer' };
+    const match: AwardTerms = { match: { percent: 50, upTo: here('10.00') }, of: {} };
+    expect(see(offered, [activated(1), ...facts], { award: match })).toMatchObject({
+      qualifiedAt: day(2),
+      award: IN_EUROS('10.00'),
+    });
+  });
+});
+
 describe('a window that begins days after an anchor', () => {
   const AFTER: ConditionTerms = {
     attested: { action: 'exam' },

@@ -366,6 +366,42 @@ export const FAULTS_OF_SENSE: readonly Faulty[] = [
     ['/stages/1/award/tiers/1/amount/amount', 'must be more than in the tier before'],
   ),
   row(
+    'a threshold and awards where it is not offered',
+    [
+      [`${SPEND}/amount`, { default: usd('50.00'), in: { ES: usd('40.00') } }],
+      ['/stages/1/award/tiers/1/spend', { default: eur('500.00'), in: { ES: eur('400.00') } }],
+      ['/stages/1/award/tiers/1/amount', { default: usd('150.00'), in: { ES: usd('140.00') } }],
+      ['/stages/2/award/match/upTo', { default: usd('200.00'), in: { ES: usd('140.00') } }],
+    ],
+    [`${SPEND}/amount/in/ES`, 'is not among the marketplaces of the terms'],
+    ['/stages/1/award/tiers/1/amount/in/ES', 'is not among the marketplaces of the terms'],
+    ['/stages/2/award/match/upTo/in/ES', 'is not among the marketplaces of the terms'],
+    ['/stages/1/award/tiers/1/spend/in/ES', 'is not among the marketplaces of the terms'],
+  ),
+  row(
+    'tiers that do not rise in one marketplace, and are in another currency in another',
+    [
+      [
+        '/stages/1/award/tiers/1',
+        {
+          spend: { default: eur('500.00'), in: { DE: eur('100.00'), US: usd('500.00') } },
+          amount: { default: usd('150.00'), in: { FR: usd('25.00') } },
+        },
+      ],
+    ],
+    ['/stages/1/award/tiers/1/spend/in/DE/amount', 'must be more than in the tier before'],
+    ['/stages/1/award/tiers/1/spend/in/US/currency', 'must be EUR, the currency of the first tier'],
+    ['/stages/1/award/tiers/1/amount/in/FR/amount', 'must be more than in the tier before'],
+  ),
+  row(
+    'a match in another currency in one marketplace while caps sum over them',
+    [['/stages/2/award/match/upTo', { default: usd('200.00'), in: { FR: eur('200.00') } }]],
+    [
+      '/stages/2/award/match/upTo/in/FR/currency',
+      'must be USD, the currency of every amount where a cap sums over marketplaces',
+    ],
+  ),
+  row(
     'tiers of spend in two currencies',
     [['/stages/1/award/tiers/1/spend', usd('500.00')]],
     ['/stages/1/award/tiers/1/spend/currency', 'must be EUR, the currency of the first tier'],

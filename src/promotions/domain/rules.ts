@@ -187,11 +187,12 @@ function disbursementOf(disbursement: DisbursementTerms, periodEnd: string): Sta
 export const lastRunDate = (periodEnd: string): string =>
   Temporal.PlainDateTime.from(periodEnd).add('P1Y').toPlainDate().toString();
 
-const inMarketplace = (amount: AmountTerms, marketplace: string): Money =>
+export const inMarketplace = (amount: AmountTerms, marketplace: string): Money =>
   'default' in amount ? (amount.in[marketplace] ?? amount.default) : amount;
 
 /** Of what an award comes to in a marketplace; with none, of the default. */
 export function currencyOf(award: AwardTerms, marketplace = ''): string {
   if ('amount' in award) return inMarketplace(award.amount, marketplace).currency;
-  return 'tiers' in award ? award.tiers[0]!.amount.currency : award.match.upTo.currency;
+  const amount = 'tiers' in award ? award.tiers[0]!.amount : award.match.upTo;
+  return inMarketplace(amount, marketplace).currency;
 }

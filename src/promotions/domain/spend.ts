@@ -2,16 +2,18 @@ import { isRefusal } from '../../kernel/refusal.js';
 import type { Instant } from '../../kernel/instant.js';
 import { divideHalfEven, minorOf, moneyOf, ratioOf, type Money } from '../../kernel/money.js';
 import type { SpendFact } from './facts.js';
-import type { AwardTerms, SpendTerms } from './terms.js';
+import { inMarketplace } from './rules.js';
+import type { AmountTerms, AwardTerms, SpendTerms } from './terms.js';
 import { metSince, type Outcome } from './verdict.js';
 import { contains, soonestIn, windowOf, within, type Scope, type Span } from './windows.js';
 import { deadlineWords, instantWords, moneyWords } from './words.js';
 
 /** At least so much own spend within the window. */
-export function spendReached(terms: SpendTerms & { readonly amount: Money }, span: Span, scope: Scope): Outcome {
+export function spendReached(terms: SpendTerms & { readonly amount: AmountTerms }, span: Span, scope: Scope): Outcome {
   const facts = ownSpend(terms, span, scope);
-  const needed = inAccountCurrency(terms.amount, span, scope);
-  if ('refused' in needed) return withoutRate(terms.amount, needed.refused, facts, span, scope);
+  const amount = inMarketplace(terms.amount, scope.facts.marketplace);
+  const needed = inAccountCurrency(amount, span, scope);
+  if ('refused' in needed) return withoutRate(amount, needed.refused, facts, span, scope);
   const reachedAt = whenReached(facts, needed.minor);
   if (reachedAt !== null) return metSince(reachedAt);
   const spent = sumOf(facts);
@@ -51,31 +53,37 @@ function tiersReached(award: Extract<AwardTerms, { tiers: object }>, span: Span,
   const facts = ownSpend(award.of, span, scope);
   let best: Money | null = null;
   let last: Instant | null = null;
-  for (const tier of award.tiers) {
+  const { marketplace } = scope.facts;
+  const tiers = award.tiers.map((tier) => ({
+    spend: inMarketplace(tier.spend, marketplace),
+    amount: inMarketplace(tier.amount, marketplace),
+  }));
+  for (const tier of tiers) {
     const needed = inAccountCurrency(tier.spend, span, scope);
     if ('refused' in needed) return { ...withoutRate(tier.spend, needed.refused, facts, span, scope), award: null };
     last = whenReached(facts, needed.minor);
     if (last !== null) best = tier.amount;
   }
-  const most = award.tiers.at(-1)!.spend;
+  const most = tiers.at(-1)!.spend;
   return settle(best, last, `own spend of ${moneyWords(most)}`, span, scope);
 }
 
 /** The most at once when it is reached, or what there is when the window has closed. */
 function matched({ match, of }: Extract<AwardTerms, { match: object }>, span: Span, scope: Scope): Settlement {
   const { numerator, denominator } = ratioOf(String(match.percent));
-  const { currency } = match.upTo;
-  const most = minorOf(match.upTo);
+  const upTo = inMarketplace(match.upTo, scope.facts.marketplace);
+  const { currency } = upTo;
+  const most = minorOf(upTo);
   // As much spend as makes the match the most it can be, rounded up.
   const spendOf = (minor: bigint) => (minor * 100n * denominator + numerator - 1n) / numerator;
   const enough = inAccountCurrency(moneyOf(spendOf(most), currency), span, scope);
   const facts = ownSpend(of, span, scope);
-  if ('refused' in enough) return { ...withoutRate(match.upTo, enough.refused, facts, span, scope), award: null };
+  if ('refused' in enough) return { ...withoutRate(upTo, enough.refused, facts, span, scope), award: null };
   const mostAt = whenReached(facts, enough.minor);
   const needs = `own spend of ${moneyWords(moneyOf(enough.minor, enough.currency))}`;
-  if (mostAt !== null) return settle(match.upTo, mostAt, needs, span, scope);
+  if (mostAt !== null) return settle(upTo, mostAt, needs, span, scope);
   const spent = scope.convertAt(moneyOf(sumOf(facts), enough.currency), currency, span.from);
-  if (isRefusal(spent)) return { ...withoutRate(match.upTo, spent.refused, facts, span, scope), award: null };
+  if (isRefusal(spent)) return { ...withoutRate(upTo, spent.refused, facts, span, scope), award: null };
   const minor = divideHalfEven(minorOf(spent.money) * numerator, 100n * denominator);
   return settle(minor === 0n ? null : moneyOf(minor < most ? minor : most, currency), null, needs, span, scope);
 }

@@ -3,6 +3,7 @@ import { DAY_MS } from '../../kernel/instant.js';
 import { KINDS_OF_ADVERTISERS, KINDS_OF_CAMPAIGNS, MOST_CONDITIONS } from './terms-conditions.js';
 import type { Draft, Reading } from './terms-readers.js';
 import type {
+  AmountTerms,
   AnchorTerms,
   AwardTerms,
   ConditionTerms,
@@ -49,6 +50,9 @@ export function conditionFaults(terms: Terms, fault: Report): void {
     for (const use of productsOf(each)) productFaults(use, terms, fault);
     for (const window of windowsOf(each)) windowFaults(window, terms, fault);
     lengthFaults(each, terms, fault);
+    if ('spend' in each.condition) {
+      marketplaceFaults(each.condition.spend?.amount, `${each.path}/spend/amount`, terms, fault);
+    }
     if ('spend' in each.condition && windowsOf(each).length > 1) {
       fault(`${each.path}/window`, 'must not stand beside the window in "spend"');
     }
@@ -203,6 +207,21 @@ function windowFaults({ window: { from, until }, path }: PlacedWindow, { period 
     fault(`${path}/until`, 'must be after the start of the window: nothing can lie in it');
   }
 }
+
+/** An amount can be another only where the promotion is offered. */
+export function marketplaceFaults(
+  amount: Draft<AmountTerms> | undefined,
+  path: string,
+  { marketplaces }: Pick<Terms, 'marketplaces'>,
+  fault: Report,
+): void {
+  if (!amount || !('in' in amount) || !marketplaces || marketplaces.includes(undefined)) return;
+  for (const name of Object.keys(amount.in ?? {})) {
+    if (!marketplaces.includes(name)) fault(`${path}/in/${name}`, NO_MARKETPLACE);
+  }
+}
+
+export const NO_MARKETPLACE = 'is not among the marketplaces of the terms';
 
 /** What takes longer than its window has could never be met. */
 function lengthFaults({ condition, path }: Placed, { period }: Terms, fault: Report): void {

@@ -23,7 +23,7 @@ import type {
   SpendTerms,
   WindowTerms,
 } from './terms.js';
-import { apiPath, localDateTime, method, money, product } from './terms-values.js';
+import { amount, apiPath, localDateTime, method, product } from './terms-values.js';
 
 /** Days of 24 hours; weeks are so many days. */
 export const days = text(/^P([1-9]\d{0,3}D|[1-9]\d{0,2}W)$/, 'a duration in days or weeks such as "P14D"', (value) =>
@@ -202,10 +202,14 @@ const OF_ADVERTISERS = {
   spend: object({
     spend: field(
       object({
-        amount: field(money, 'At least so much, in whatever currency: it is converted.', {
-          amount: '500.00',
-          currency: 'USD',
-        }),
+        amount: field(
+          amount,
+          'At least so much, in whatever currency: it is converted. It may be another in some marketplaces.',
+          {
+            amount: '500.00',
+            currency: 'USD',
+          },
+        ),
         ...spendFields,
       }),
       'Own spend in the marketplace: what was billed for clicks and impressions, not what credits paid.',

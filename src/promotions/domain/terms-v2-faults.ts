@@ -1,6 +1,6 @@
 import { minorOf, type Money } from '../../kernel/money.js';
 import { pointer } from '../../kernel/refusal.js';
-import { conditionFaults } from './terms-condition-faults.js';
+import { conditionFaults, marketplaceFaults, NO_MARKETPLACE } from './terms-condition-faults.js';
 import type { Draft, Reading } from './terms-readers.js';
 import type { AmountTerms, AwardTerms, StageTerms, TermsV2 } from './terms.js';
 import { plusYears } from './terms-values.js';
@@ -50,8 +50,6 @@ function regionFaults({ regions = {}, marketplaces }: Terms, fault: Report): voi
   }
 }
 
-const NO_MARKETPLACE = 'is not among the marketplaces of the terms';
-
 function stageFaults(terms: Terms, fault: Report): void {
   const ids = new Set<string>();
   for (const { item: stage, path } of stagesOf(terms)) {
@@ -62,7 +60,9 @@ function stageFaults(terms: Terms, fault: Report): void {
     if (expiry && 'on' in expiry && terms.period?.start && expiry.on && expiry.on <= terms.period.start) {
       fault(`${path}/expiry/on`, 'must be after the start of the period');
     }
-    if (stage.award && 'tiers' in stage.award) tierFaults(stage.award.tiers, `${path}/award/tiers`, fault);
+    if (stage.award && 'tiers' in stage.award) {
+      tierFaults(stage.award.tiers, `${path}/award/tiers`, whole(terms.marketplaces) ?? [''], fault);
+    }
   }
 }
 
@@ -99,22 +99,33 @@ function disbursementFaults(
 
 type Tiers = Draft<Extract<AwardTerms, { tiers: object }>>['tiers'];
 
-function tierFaults(tiers: Tiers, at: string, fault: Report): void {
-  const items = itemsOf(tiers, at);
-  items.slice(1).forEach(({ item: tier, path }, index) => {
-    const before = items[index]!.item;
-    const first = items[0]!.item.spend;
-    if (first && tier.spend && tier.spend.currency !== first.currency) {
-      fault(`${path}/spend/currency`, `must be ${first.currency}, the currency of the first tier`);
-    } else if (isNotMore(tier.spend, before.spend)) fault(`${path}/spend/amount`, NOT_RISING);
-    if (isNotMore(tier.amount, before.amount)) fault(`${path}/amount/amount`, NOT_RISING);
+/** In each marketplace both rise from tier to tier, and what is spent is in one currency. */
+function tierFaults(tiers: Tiers, at: string, marketplaces: readonly string[], fault: Report): void {
+  const items = itemsOf(tiers, at).map(({ item, path }) => ({
+    spend: placed(item.spend, `${path}/spend`, marketplaces),
+    amount: placed(item.amount, `${path}/amount`, marketplaces),
+  }));
+  items.slice(1).forEach((tier, index) => {
+    const before = items[index]!;
+    for (const spend of tier.spend) {
+      const first = items[0]!.spend.find((other) => isWith(spend, other))?.money.currency;
+      if (first !== undefined && first !== spend.money.currency) {
+        fault(`${spend.path}/currency`, `must be ${first}, the currency of the first tier`);
+      } else if (before.spend.some((other) => isNotMore(spend, other))) fault(`${spend.path}/amount`, NOT_RISING);
+    }
+    for (const amount of tier.amount) {
+      if (before.amount.some((other) => isNotMore(amount, other))) fault(`${amount.path}/amount`, NOT_RISING);
+    }
   });
 }
 
 const NOT_RISING = 'must be more than in the tier before';
 
-const isNotMore = (a: Money | undefined, b: Money | undefined): boolean =>
-  a !== undefined && b !== undefined && a.currency === b.currency && minorOf(a) <= minorOf(b);
+/** Whether there is a marketplace for which both are. */
+const isWith = (a: Placed, b: Placed): boolean => a.where.some((marketplace) => b.where.includes(marketplace));
+
+const isNotMore = (a: Placed, b: Placed): boolean =>
+  isWith(a, b) && a.money.currency === b.money.currency && minorOf(a.money) <= minorOf(b.money);
 
 /** An amount of the terms, and the marketplaces for which it is. */
 interface Placed {
@@ -127,8 +138,12 @@ function amountFaults(terms: Terms, fault: Report): void {
   const marketplaces = whole(terms.marketplaces);
   if (!marketplaces) return;
   const { perMarketplace, perProduct, perRegion, perAdvertiser, budget } = terms.caps ?? {};
-  const read = (amount: Draft<AmountTerms> | undefined, path: string) => placed(amount, path, marketplaces, fault);
+  const read: ReadAmount = (amount, path) => {
+    marketplaceFaults(amount, path, terms, fault);
+    return placed(amount, path, marketplaces);
+  };
   const awards = stagesOf(terms).flatMap(({ item, path }) => awardAmounts(item.award, `${path}/award`, read));
+  for (const { item, path } of stagesOf(terms)) spendFaults(item.award, `${path}/award`, terms, fault);
   const local = [...read(perMarketplace, '/caps/perMarketplace'), ...read(perProduct, '/caps/perProduct')];
   const sums = Object.entries({ perRegion, perAdvertiser, budget }).flatMap(([name, cap]) =>
     read(cap, `/caps/${name}`),
@@ -140,9 +155,7 @@ function amountFaults(terms: Terms, fault: Report): void {
 }
 
 const isOver = (award: Placed, cap: Placed): boolean =>
-  award.where.some((marketplace) => cap.where.includes(marketplace)) &&
-  award.money.currency === cap.money.currency &&
-  minorOf(award.money) > minorOf(cap.money);
+  isWith(award, cap) && award.money.currency === cap.money.currency && minorOf(award.money) > minorOf(cap.money);
 
 /** What is counted together must be in one currency: in each marketplace, or in all where a cap sums over them. */
 function currencyFaults(amounts: readonly Placed[], sums: readonly Placed[], fault: Report): void {
@@ -176,18 +189,23 @@ function awardAmounts(award: Draft<AwardTerms> | undefined, at: string, read: Re
   return 'amount' in award ? read(award.amount, `${at}/amount`) : [];
 }
 
+/** What is to be spent may be in whatever currency. */
+function spendFaults(award: Draft<AwardTerms> | undefined, at: string, terms: Terms, fault: Report): void {
+  if (!award || !('tiers' in award)) return;
+  for (const { item, path } of itemsOf(award.tiers, `${at}/tiers`)) {
+    marketplaceFaults(item.spend, `${path}/spend`, terms, fault);
+  }
+}
+
+/** For each marketplace, or those that are named. */
 function placed(
   amount: Draft<AmountTerms> | undefined,
   path: string,
   marketplaces: readonly string[],
-  fault: Report,
 ): readonly Placed[] {
   if (!amount) return [];
   if ('amount' in amount) return [{ money: amount, path, where: marketplaces }];
   const { default: other, in: own = {} } = amount;
-  for (const name of Object.keys(own)) {
-    if (!marketplaces.includes(name)) fault(`${path}/in/${name}`, NO_MARKETPLACE);
-  }
   const rest = marketplaces.filter((marketplace) => !Object.hasOwn(own, marketplace));
   return [
     ...(other ? [{ money: other, path: `${path}/default`, where: rest }] : []),

@@ -16,12 +16,12 @@ import {
 } from './terms-readers.js';
 import { faultsAcross } from './terms-v2-faults.js';
 import { disbursement } from './terms-schedules.js';
-import type { AmountTerms, AwardTerms, ExpiryTerms, StageTerms, TermsV2 } from './terms.js';
+import type { AwardTerms, ExpiryTerms, StageTerms, TermsV2 } from './terms.js';
 import {
   localDateTime,
+  amount,
   marketplace,
   money,
-  moneyObject,
   name,
   partner,
   period,
@@ -53,12 +53,6 @@ const TIERS = [
   { spend: usd('500.00'), amount: usd('200.00') },
 ];
 
-const amountByMarketplace = object({
-  default: field(money, 'Where no other is named.', usd('300.00')),
-  in: field(record(marketplace, money), 'Where it is another.', { FR: usd('400.00') }),
-});
-const amount: Reader<AmountTerms> = either({ amount: moneyObject, default: amountByMarketplace });
-
 const of = field(spendOf, 'Which own spend counts: `products`, `spend` and `window` as in the condition `spend`.', {
   window: { from: { at: 'activation' }, for: 'P60D' },
 });
@@ -69,8 +63,8 @@ const award: Reader<AwardTerms> = either({
     tiers: field(
       list(
         object({
-          spend: field(money, 'Own spend of at least so much', usd('500.00')),
-          amount: field(money, 'is given this.', usd('200.00')),
+          spend: field(amount, 'Own spend of at least so much; it may be another in some marketplaces.', usd('500.00')),
+          amount: field(amount, 'Is given this; it may be another in some marketplaces.', usd('200.00')),
         }),
         100,
       ),
@@ -83,7 +77,7 @@ const award: Reader<AwardTerms> = either({
     match: field(
       object({
         percent: field(count(1000), 'So much of a hundred of the spend.', 50),
-        upTo: field(money, 'The most that is given.', usd('250.00')),
+        upTo: field(amount, 'The most that is given; it may be another in some marketplaces.', usd('250.00')),
       }),
       'A part of the own spend.',
       { percent: 50, upTo: usd('250.00') },

@@ -1,7 +1,8 @@
 import { isTimeZone } from '../../kernel/calendar.js';
 import { IDENTIFIER, MARKETPLACE, PRODUCT } from '../../kernel/identifiers.js';
 import { DECIMAL, moneyOf, parseMoney, type Money } from '../../kernel/money.js';
-import { field, named, object, oneOf, text, type Reader } from './terms-readers.js';
+import { either, field, named, object, oneOf, record, text, type Reader } from './terms-readers.js';
+import type { AmountTerms } from './terms.js';
 
 /** The values that documents of both versions are made of. */
 export const moneyObject: Reader<Money> = (() => {
@@ -35,6 +36,17 @@ const MONEY_FAULTS = {
   'not-positive': 'must be greater than zero',
   'too-large': 'is more than 10^15 minor units',
 };
+
+/** One everywhere, or others in some marketplaces. */
+export const amount: Reader<AmountTerms> = either({
+  amount: moneyObject,
+  default: object({
+    default: field(money, 'Where no other is named.', { amount: '300.00', currency: 'USD' }),
+    in: field(record(text(MARKETPLACE, 'two capital letters'), money), 'Where it is another.', {
+      FR: { amount: '400.00', currency: 'USD' },
+    }),
+  }),
+});
 
 /** A reader of what `Temporal` reads, in one form only. */
 const temporal = (pattern: RegExp, what: string, canonical: (value: string) => string): Reader<string> => ({

@@ -109,8 +109,11 @@ export type AmountTerms = Money | { readonly default: Money; readonly in: Readon
  */
 export type AwardTerms =
   | { readonly amount: AmountTerms }
-  | { readonly tiers: readonly { readonly spend: Money; readonly amount: Money }[]; readonly of: SpendTerms }
-  | { readonly match: { readonly percent: number; readonly upTo: Money }; readonly of: SpendTerms };
+  | {
+      readonly tiers: readonly { readonly spend: AmountTerms; readonly amount: AmountTerms }[];
+      readonly of: SpendTerms;
+    }
+  | { readonly match: { readonly percent: number; readonly upTo: AmountTerms }; readonly of: SpendTerms };
 
 /** Which own spend counts: what was billed for it, not what credits paid; within a window, the period by default. */
 export interface SpendTerms {
@@ -148,7 +151,7 @@ export type AtomTerms = { readonly id?: string; readonly window?: WindowTerms } 
   /** Campaign: active at a moment; `pauses: "none"`: and at every moment from the window's start on. */
   | { readonly activeAt: { readonly moment: MomentTerms; readonly pauses?: 'allowed' | 'none' } }
   /** Own spend of at least so much within the window, which stands here or there, not in both places. */
-  | { readonly spend: SpendTerms & { readonly amount: Money } }
+  | { readonly spend: SpendTerms & { readonly amount: AmountTerms } }
   /** Somebody attested to an action of the advertiser; `by`: who may. */
   | { readonly attested: { readonly action: string; readonly by?: readonly string[] } }
   | { readonly redeemed: { readonly codes: readonly string[] } }
@@ -169,7 +172,16 @@ export type EdgeTerms = AnchorTerms | { readonly from: AnchorTerms; readonly aft
  */
 export type AnchorTerms =
   | string // local date-time
-  | { readonly at: 'period-start' | 'period-end' | 'invitation' | 'activation' | 'account-opened' | 'first-impression' | 'first-spend' }
+  | {
+      readonly at:
+        | 'period-start'
+        | 'period-end'
+        | 'invitation'
+        | 'activation'
+        | 'account-opened'
+        | 'first-impression'
+        | 'first-spend';
+    }
   | { readonly met: string };
 
 /** An anchor, or so many days after it. */

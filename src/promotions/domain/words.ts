@@ -2,6 +2,7 @@ import { daysMs } from '../../kernel/calendar.js';
 import { DAY_MS, type Instant } from '../../kernel/instant.js';
 import type { Money } from '../../kernel/money.js';
 import type {
+  AmountTerms,
   AnchorTerms,
   AtomTerms,
   ConditionTerms,
@@ -17,6 +18,13 @@ const counted = (count: number, what: string): string => `${count} ${what}${coun
 export const instantWords = (at: Instant): string => at.replace('.000Z', 'Z');
 
 export const moneyWords = ({ amount, currency }: Money): string => `${currency} ${amount}`;
+
+/** `USD 50.00 (FR: USD 40.00)`. */
+function amountWords(amount: AmountTerms): string {
+  if (!('default' in amount)) return moneyWords(amount);
+  const own = Object.entries(amount.in).map(([marketplace, money]) => `${marketplace}: ${moneyWords(money)}`);
+  return `${moneyWords(amount.default)} (${own.join(', ')})`;
+}
 
 const durationWords = (duration: string): string => counted(daysMs(duration) / DAY_MS, 'day');
 
@@ -99,7 +107,7 @@ function atomWords(atom: AtomTerms): string {
     return `active ${momentWords(moment)}${pauses === 'none' ? ' without a break' : ''}`;
   }
   if ('spend' in atom)
-    return `${spendWords(atom.spend)} of at least ${moneyWords(atom.spend.amount)}${windowWords(atom.spend.window)}`;
+    return `${spendWords(atom.spend)} of at least ${amountWords(atom.spend.amount)}${windowWords(atom.spend.window)}`;
   if ('attested' in atom) {
     const { action, by } = atom.attested;
     return `"${action}" attested${by ? ` by ${by.join(' or ')}` : ''}`;
