@@ -109,6 +109,30 @@ describe('a launch', () => {
     });
   });
 
+  it('is looked for once, and not for each campaign anew', () => {
+    const looksAt = (campaigns: number) => {
+      let looks = 0;
+      const facts = Array.from({ length: campaigns }, (_, n) => ({
+        campaignId: `c-${n}`,
+        product: 'SP',
+        activity: [
+          {
+            at: day(1),
+            get active() {
+              looks += 1;
+              return true;
+            },
+          },
+        ],
+        changes: [],
+      }));
+      const known = { ...knownOf([]), campaigns: facts };
+      expect(evaluate(rulesFor([FIRST]), CALENDAR, 'SP', known, NO_RATES, day(9))[0]?.qualifiedAt).toBe(day(1));
+      return looks;
+    };
+    expect(looksAt(400)).toBe(2 * looksAt(200));
+  });
+
   it('that can no longer be the first is missed from the moment on at which another was', () => {
     const { tree, until } = see(FIRST, [active(-4, 'b')], { on: 1 });
     expect(tree).toMatchObject({ couldBeMetAt: null, campaignId: null });

@@ -1,4 +1,4 @@
-import { epochMs, instantOf, type Instant } from '../../kernel/instant.js';
+import { earlier, epochMs, instantOf, type Instant } from '../../kernel/instant.js';
 import type { CampaignFacts } from './facts.js';
 
 type Activity = CampaignFacts['activity'];
@@ -38,3 +38,14 @@ export function firstInactive(activity: Activity, from: Instant, to: Instant): I
 }
 
 export const firstActivation = ({ activity }: CampaignFacts) => activity.find(({ active }) => active) ?? null;
+
+/** When the first campaign of each product was launched; with null, the first of any. */
+export function firstLaunchesIn(campaigns: readonly CampaignFacts[]): ReadonlyMap<string | null, Instant> {
+  const firsts = new Map<string | null, Instant>();
+  for (const campaign of campaigns) {
+    const at = firstActivation(campaign)?.at;
+    if (at === undefined) continue;
+    for (const key of [campaign.product, null]) firsts.set(key, earlier(firsts.get(key) ?? at, at));
+  }
+  return firsts;
+}

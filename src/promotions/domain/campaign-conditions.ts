@@ -15,6 +15,8 @@ export interface CampaignScope extends Scope {
   readonly hopedActiveFrom: Instant;
   /** What `weeklyChanges` of the same actions asks of a week; null: nothing does. */
   changesPerWeek(actions: readonly QualifyingActions[]): number | null;
+  /** When the first of all campaigns here was launched, of the product, or with null of any. */
+  firstLaunchOf(product: string | null): Instant | null;
   /** The instant so many weeks later on the wall clock; undefined beyond the year 9999. */
   weeksLater(from: Instant, weeks: number): Instant | undefined;
 }
@@ -69,9 +71,8 @@ export function launched({ endDate }: Launched, span: Span, scope: CampaignScope
 
 /** As `launched`, and no campaign of the advertiser was before it. */
 export function firstLaunch({ of }: FirstLaunch, span: Span, scope: CampaignScope): Outcome {
-  const { campaign, facts } = scope;
-  const rivals = facts.campaigns.filter(({ product }) => of === 'any-product' || product === campaign.product);
-  const firstOfAll = earliest(rivals.map((rival) => firstActivation(rival)?.at ?? null));
+  const { campaign } = scope;
+  const firstOfAll = scope.firstLaunchOf(of === 'any-product' ? null : campaign.product);
   const own = firstActivation(campaign)?.at ?? null;
   const isBeaten = firstOfAll !== null && firstOfAll < (own ?? scope.hopedActiveFrom);
   if (isBeaten)

@@ -1,6 +1,7 @@
 import { plusWallClock } from '../../kernel/calendar.js';
 import type { Instant } from '../../kernel/instant.js';
-import { firstActivation } from './activity.js';
+import { once } from '../../kernel/once.js';
+import { firstActivation, firstLaunchesIn } from './activity.js';
 import { activeAt, activeFor, firstLaunch, launched, type CampaignScope } from './campaign-conditions.js';
 import { totalChanges, weeklyChanges } from './changes.js';
 import { attested, offerActivated, redeemed } from './enrollment-conditions.js';
@@ -18,6 +19,7 @@ export class Evaluation {
   readonly scope: Scope;
   private readonly verdicts = new Map<ConditionTerms, Verdict>();
   private readonly index: Index;
+  private readonly firstLaunches = once(() => firstLaunchesIn(this.scope.facts.campaigns));
   private readonly weeks = new Map<string, Instant>();
   private candidates: readonly Candidate[] | undefined;
 
@@ -117,7 +119,8 @@ export class Evaluation {
       return asked.length === 0 ? null : Math.max(...asked.map((weekly) => weekly.changesPerWeek));
     };
     const weeksLater = (from: Instant, weeks: number) => this.weeksLater(from, weeks);
-    const scope = { ...this.scope, campaign, hopedActiveFrom, changesPerWeek, weeksLater };
+    const firstLaunchOf = (product: string | null) => this.firstLaunches().get(product) ?? null;
+    const scope = { ...this.scope, campaign, hopedActiveFrom, changesPerWeek, firstLaunchOf, weeksLater };
     return new Branch(scope, (id) => {
       const { condition, ofCampaign } = this.find(id);
       return ofCampaign ? condition : this.verdict(condition);
