@@ -1,5 +1,5 @@
 import { convert, type RateBook } from '../fx/domain/conversion.js';
-import { accountStream, enrollmentStream } from '../kernel/identifiers.js';
+import { accountStream, enrollmentStream, promotionStream } from '../kernel/identifiers.js';
 import { earlier, type Instant } from '../kernel/instant.js';
 import { enrollmentOf } from '../promotions/domain/enrollment.js';
 import type { PromotionCalendar } from '../promotions/domain/events.js';
@@ -12,6 +12,7 @@ import {
 } from '../promotions/domain/qualification.js';
 import { revisionAt, runsOf } from '../promotions/domain/revisions.js';
 import { rulesOf } from '../promotions/domain/rules.js';
+import { notCombinableSince, type AnyCredit } from '../promotions/domain/stacking.js';
 import type { Disbursements } from '../../projections/disbursements.js';
 import type { Replayed, ReplayedAccount } from './replay.js';
 
@@ -39,16 +40,14 @@ export class Qualifications {
     if (revisions.length === 0) return [];
     const { terms, calendar } = revisionAt(revisions, this.asOf);
     const rules = rulesOf(terms);
-    const excluded = this.creditsOf(account.advertiserId).filter((credit) =>
-      rules.eligibility.excludes.includes(credit.promotionId),
-    );
+    const revisionsOf = (other: string) => this.replayed.promotions.get(promotionStream(other))?.revisions ?? [];
     const asOne = marketplacesAsOne(rules, account.marketplace);
     return qualificationsOf({
       rules,
       calendar,
       facts: this.factsOf(promotionId, calendar, account),
       terminatedAt: (terminated?.at as Instant | undefined) ?? null,
-      excludedSince: earliest(excluded.map(({ appliedAt }) => appliedAt)),
+      excludedSince: notCombinableSince(promotionId, rules, this.creditsOf(account.advertiserId), revisionsOf),
       convertAt: (amount, currency, at) => convert(this.rates, amount, currency, at, rules.fxMaxAge),
       credits: this.creditsOf(account.advertiserId)
         .filter((credit) => credit.promotionId === promotionId && asOne.includes(credit.marketplace))
@@ -95,24 +94,18 @@ export class Qualifications {
   private readonly spendOf = ({ advertiserId, marketplace }: ReplayedAccount) =>
     this.replayed.spend.get(accountStream(advertiserId, marketplace)) ?? [];
 
-  private creditsOf(advertiserId: string): (HeldCredit & Given)[] {
+  private creditsOf(advertiserId: string): (HeldCredit & AnyCredit & { readonly marketplace: string })[] {
     return (this.accounts.get(advertiserId) ?? []).flatMap(({ marketplace, credits }) => {
-      const stages = this.replayed.stages.get(accountStream(advertiserId, marketplace));
+      const grants = this.replayed.grants.get(accountStream(advertiserId, marketplace));
       return Object.entries(credits).map(([creditId, { revoked, ...credit }]) => ({
         ...credit,
         creditId,
         marketplace,
-        stage: stages?.get(creditId) ?? null,
+        ...grants!.get(creditId)!,
         status: revoked ? 'revoked' : credit.expiresAt <= this.asOf ? 'expired' : 'applied',
       }));
     });
   }
-}
-
-interface Given {
-  readonly promotionId: string;
-  readonly marketplace: string;
-  readonly appliedAt: Instant;
 }
 
 const earliest = (instants: readonly Instant[]): Instant | null =>

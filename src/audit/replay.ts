@@ -24,8 +24,8 @@ export interface Replayed {
   readonly enrollments: ReadonlyMap<string, readonly EnrollmentEvent[]>;
   /** Of each account, what was spent and is not reversed, in effective order. */
   readonly spend: ReadonlyMap<string, readonly Spent[]>;
-  /** Of each account, the stages that its credits are for, by creditId. */
-  readonly stages: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  /** Of each account, what its credits were granted by, by creditId. */
+  readonly grants: ReadonlyMap<string, ReadonlyMap<string, Grant>>;
   readonly events: number;
 }
 
@@ -33,6 +33,11 @@ export interface ReplayedAccount extends CreditBalances {
   readonly advertiserId: string;
   readonly marketplace: string;
   readonly openedAt: Instant | null;
+}
+
+export interface Grant {
+  readonly stage: string | null;
+  readonly revision: number;
 }
 
 export interface Spent extends SpendFact {
@@ -58,7 +63,7 @@ class Fold implements Replayed {
   readonly rates = new Map<string, CurrencyConversions>();
   readonly enrollments = new Map<string, EnrollmentEvent[]>();
   readonly spend = new Map<string, Spent[]>();
-  readonly stages = new Map<string, Map<string, string>>();
+  readonly grants = new Map<string, Map<string, Grant>>();
   events = 0;
 
   constructor(private readonly asOf: Instant) {}
@@ -99,9 +104,10 @@ class Fold implements Replayed {
         stream,
         spend.filter(({ id, kind }) => id !== clickId || kind !== 'clicks'),
       );
-    } else if (event.type === 'CreditApplied' && event.data.stage !== undefined) {
-      const stages = this.stages.get(stream) ?? new Map<string, string>();
-      this.stages.set(stream, stages.set(event.data.creditId, event.data.stage));
+    } else if (event.type === 'CreditApplied') {
+      const { creditId, stage = null, revision = 1 } = event.data;
+      const grants = this.grants.get(stream) ?? new Map<string, Grant>();
+      this.grants.set(stream, grants.set(creditId, { stage, revision }));
     }
   }
 

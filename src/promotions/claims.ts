@@ -42,7 +42,8 @@ interface Candidate {
 export class Claims {
   private readonly earned = new Map<string, Earned>();
   private candidates: readonly Candidate[] | undefined;
-  private excluded: ReadonlyMap<string, Instant> | undefined;
+  /** Of those who have claims, since when they have a credit that this promotion's may not be combined with. */
+  private readonly notCombinable = new Map<string, Instant | null>();
   private given: GivenCredit[] | undefined;
 
   constructor(
@@ -58,7 +59,7 @@ export class Claims {
     if (type === 'CreditApplied') {
       const credit = data as CreditApplied['data'];
       if (credit.promotionId === this.offered.promotionId) this.given?.push(givenBy(credit));
-      this.excluded = undefined;
+      this.notCombinable.delete(credit.advertiserId);
       return;
     }
     // What a run itself records, and what the promotion was revised to, is asked for anew with each run.
@@ -80,19 +81,18 @@ export class Claims {
   async at({ runAt }: PlannedRun, known: Position): Promise<readonly Claim[]> {
     const { rules, calendar, terminatedAt } = this.offered;
     const convertAt = this.convertAt(known);
-    this.excluded ??= this.advertisersExcluded(known);
     this.candidates ??= this.allCandidates(known);
     const claims: Claim[] = [];
     let walked = 0;
     for (const candidate of this.candidates) {
       if ((walked += 1) % A_TURN === 0) await nextTurn();
-      const excludedSince = this.excluded.get(candidate.advertiserId) ?? null;
       const before = this.earned.get(candidate.advertiserId);
       const isKnown = before && before.until >= runAt;
       const earned = isKnown ? before.claims : await this.earnedBy(candidate, runAt, known, convertAt);
       for (const { facts, ...claim } of earned) {
         if (claim.qualifiedAt > runAt) continue;
         const seen = rules.eligibility.newTo ? { ...facts, first: firstBy(facts.first, runAt) } : facts;
+        const excludedSince = this.notCombinableSince(claim.advertiserId, known);
         const asked = { rules, calendar, facts: seen, terminatedAt, excludedSince, asOf: runAt };
         if (ineligibility(asked, claim.qualifiedAt).length === 0) claims.push(claim);
       }
@@ -141,14 +141,12 @@ export class Claims {
     }));
   }
 
-  private advertisersExcluded(known: Position): ReadonlyMap<string, Instant> {
-    const since = new Map<string, Instant>();
-    for (const promotionId of this.offered.rules.eligibility.excludes) {
-      for (const { advertiserId, appliedAt } of this.readModels.accounts.creditsOfPromotion(promotionId, known)) {
-        const before = since.get(advertiserId);
-        if (before === undefined || appliedAt < before) since.set(advertiserId, appliedAt);
-      }
-    }
+  private notCombinableSince(advertiserId: string, known: Position): Instant | null {
+    const { promotionId, rules } = this.offered;
+    const before = this.notCombinable.get(advertiserId);
+    if (before !== undefined) return before;
+    const since = this.readModels.notCombinableSince(promotionId, rules, advertiserId, known);
+    this.notCombinable.set(advertiserId, since);
     return since;
   }
 

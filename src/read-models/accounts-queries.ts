@@ -71,7 +71,7 @@ export interface AccountAt {
 
 export class AccountQueries {
   private readonly listings = new Map<string, StatementSync>();
-  private readonly statements: Record<'all' | 'ofPromotion' | 'sweepable', StatementSync>;
+  private readonly statements: Record<'all' | 'ofPromotion' | 'ofAdvertiser' | 'sweepable', StatementSync>;
 
   constructor(
     private readonly db: ReadModelDatabase,
@@ -86,6 +86,8 @@ export class AccountQueries {
       all: db.prepare(`SELECT advertiser_id AS advertiserId, marketplace FROM accounts
         WHERE (advertiser_id, marketplace) > (?, ?) AND position <= ? ORDER BY advertiser_id, marketplace LIMIT ${CHUNK}`),
       ofPromotion: db.prepare(`SELECT data FROM credits WHERE promotion_id = ? AND position <= ? ORDER BY position`),
+      ofAdvertiser: db.prepare(`SELECT c.data FROM accounts a CROSS JOIN credits c ON c.account = a.id
+        WHERE a.advertiser_id = ? AND c.position <= ?`),
       sweepable: db.prepare(`SELECT c.id, c.sweepable_at AS sweepableAt, c.account,
           a.advertiser_id AS advertiserId, a.marketplace
         FROM credits c CROSS JOIN accounts a ON a.id = c.account
@@ -162,8 +164,12 @@ export class AccountQueries {
 
   /** Every credit of a promotion recorded by then, in any account and whenever it is applied, in the order recorded. */
   creditsOfPromotion(promotionId: string, known: Position): CreditApplied['data'][] {
-    const rows = this.statements.ofPromotion.all(promotionId, known);
-    return rows.map(({ data }) => JSON.parse(String(data)) as CreditApplied['data']);
+    return this.statements.ofPromotion.all(promotionId, known).map(creditOf);
+  }
+
+  /** Every credit of an advertiser recorded by then, in any account and whenever it is applied. */
+  creditsOfAdvertiser(advertiserId: string, known: Position): CreditApplied['data'][] {
+    return this.statements.ofAdvertiser.all(advertiserId, known).map(creditOf);
   }
 
   /** All accounts whose opening is known, by advertiserId, then marketplace. */
@@ -263,3 +269,5 @@ function creditBalance(
     ...(revision === undefined ? {} : { revision }),
   };
 }
+
+const creditOf = ({ data }: Record<string, unknown>) => JSON.parse(String(data)) as CreditApplied['data'];

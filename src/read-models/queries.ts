@@ -105,7 +105,7 @@ export class Queries {
       calendar,
       facts,
       terminatedAt: terminated && terminated.at <= moment.asOf ? (terminated.at as Instant) : null,
-      excludedSince: this.firstApplied(rules.eligibility.excludes, advertiserId, moment.known),
+      excludedSince: readModels.notCombinableSince(promotionId, rules, advertiserId, moment.known),
       convertAt: (amount, currency, at) => convertMoney(book, amount, currency, at, rules.fxMaxAge),
       credits: marketplacesAsOne(rules, marketplace).flatMap((each) =>
         this.heldCredits(moment, advertiserId, each, promotionId),
@@ -115,14 +115,6 @@ export class Queries {
       asOf: moment.asOf,
     });
     return { items };
-  }
-
-  /** When the advertiser was first applied a credit of one of these promotions, anywhere. */
-  private firstApplied(promotionIds: readonly string[], advertiserId: string, known: Position): Instant | null {
-    return promotionIds
-      .flatMap((promotionId) => this.readModels.accounts.creditsOfPromotion(promotionId, known))
-      .filter((credit) => credit.advertiserId === advertiserId)
-      .reduce<Instant | null>((first, { appliedAt }) => (first && first <= appliedAt ? first : appliedAt), null);
   }
 
   private heldCredits(

@@ -4,6 +4,7 @@ import { daysMs } from '../kernel/calendar.js';
 import type { Instant } from '../kernel/instant.js';
 import type { SubjectFacts } from '../promotions/domain/facts.js';
 import { rulesOf, type Rules } from '../promotions/domain/rules.js';
+import { notCombinableSince } from '../promotions/domain/stacking.js';
 import { AccountQueries, type AccountKey } from './accounts-queries.js';
 import { AccountsModel } from './accounts-model.js';
 import { AccountsReader } from './accounts-reader.js';
@@ -146,6 +147,13 @@ export class ReadModels {
   /** Whom a run has to look at: see `Subjects.candidates`. */
   candidates(promotionId: string, rules: Rules, moment: Moment): Iterable<AccountKey> {
     return this.subjects.candidates(promotionId, rules, moment);
+  }
+
+  /** When the advertiser was first applied a credit of a promotion that may not be combined with this one. */
+  notCombinableSince(promotionId: string, rules: Rules, advertiserId: string, known: Position): Instant | null {
+    const credits = this.accounts.creditsOfAdvertiser(advertiserId, known);
+    const revisionsOf = (other: string) => this.promotions.stateOf(other, known)?.revisions ?? [];
+    return notCombinableSince(promotionId, rules, credits, revisionsOf);
   }
 
   /** Up to when what counts for an advertiser only grows: see `Subjects.nextReversal`. */

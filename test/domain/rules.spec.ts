@@ -18,7 +18,6 @@ describe('the rules of version 1', () => {
       newTo: null,
       standing: 'good',
       payment: 'valid',
-      excludes: [],
     });
     expect(rules.stages.map(({ id, qualifying, disbursement }) => ({ id, qualifying, disbursement }))).toMatchObject([
       {
@@ -60,6 +59,7 @@ describe('the rules of version 2', () => {
   it('have what is said', () => {
     const rules = rulesWith();
     expect(rules.eligibility).toMatchObject({ invitation: 'required', standing: 'any', payment: 'any' });
+    expect(rules.stacking).toEqual({ with: ['loyalty-2022'], excludes: ['spring-credit-2022', 'autumn-credit-2022'] });
     expect(rules.stages.map(({ id }) => id)).toEqual(['work', 'spend', 'match']);
     expect(rules.stages[0]).toMatchObject({ appliesTo: ['SB'], spendKinds: ['clicks'] });
     expect(rules.stages[1]!.disbursement).toMatchObject({ until: '2023-03-31', holidays: ['2022-12-26'] });
@@ -71,7 +71,10 @@ describe('the rules of version 2', () => {
 
   it('have every default that nothing is said of', () => {
     const rules = rulesWith(
-      ...['regions', 'awardFor', 'oncePer', 'eligibility', 'caps', 'fx'].map((name): Change => [`/${name}`, undefined]),
+      ...['regions', 'awardFor', 'oncePer', 'eligibility', 'stacking', 'caps', 'fx'].map((name): Change => [
+        `/${name}`,
+        undefined,
+      ]),
     );
     expect(rules.eligibility).toEqual({
       invitation: 'not-required',
@@ -79,8 +82,8 @@ describe('the rules of version 2', () => {
       newTo: null,
       standing: 'good',
       payment: 'valid',
-      excludes: [],
     });
+    expect(rules.stacking).toEqual({ with: 'any', excludes: [] });
     expect(rules).toMatchObject({ awardFor: 'product', oncePer: 'marketplace', currency: 'USD', fxMaxAge: 'P7D' });
     expect([rules.regionOf('DE'), rules.caps.perMarketplace('DE'), rules.caps.budget]).toEqual(['DE', null, null]);
     expect(rules.stages[2]).toMatchObject({

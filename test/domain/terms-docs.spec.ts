@@ -29,6 +29,7 @@ const FRAME: Json = {
 /** Where in the frame each part of a document goes. */
 const PLACES: Readonly<Record<string, string>> = {
   eligibility: '/eligibility',
+  stacking: '/stacking',
   stage: '/stages/0',
   condition: '/stages/0/qualifying',
   window: '/stages/0/qualifying/all/1/window',

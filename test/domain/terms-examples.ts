@@ -66,6 +66,7 @@ export const WHOLE: Json = {
     payment: 'any',
     excludes: ['spring-credit-2022'],
   },
+  stacking: { with: ['loyalty-2022'], excludes: ['autumn-credit-2022'] },
   stages: [
     {
       id: 'work',

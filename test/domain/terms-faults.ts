@@ -48,6 +48,11 @@ export const FAULTS_OF_SHAPE: readonly Faulty[] = [
     ['/eligibility/newTo/before/at', 'is missing'],
   ),
   at('/eligibility/excludes/0', 'spring.credit', 'must be a promotionId'),
+  at('/stacking/with', 'some', 'must be "any", "none" or a list of promotionIds'),
+  at('/stacking/with', [], 'must be a list of 1 to 1000'),
+  at('/stacking/with/0', 'loyal.2022', 'must be a promotionId'),
+  at('/stacking/excludes', 'autumn', 'must be a list of 1 to 1000'),
+  at('/stacking/without', ['autumn'], 'is not a field of the terms'),
   at('/stages/0/id', 'First stage', 'must be an id such as "first-launch": small letters, digits and hyphens'),
   row(
     'an amount for an award',
@@ -206,6 +211,20 @@ export const FAULTS_OF_SENSE: readonly Faulty[] = [
     'a region called as a marketplace',
     [['/regions/US', ['UK']]],
     ['/regions/US', 'is the name of a marketplace outside it'],
+  ),
+  row(
+    'a promotion that it may and may not be combined with',
+    [['/stacking/with', ['autumn-credit-2022', 'loyalty-2022', 'spring-credit-2022']]],
+    ['/eligibility/excludes/0', 'is one of those that it may be combined with'],
+    ['/stacking/excludes/0', 'is one of those that it may be combined with'],
+  ),
+  row(
+    'what it may not be combined with, of none',
+    [
+      ['/eligibility', undefined],
+      ['/stacking/with', 'none'],
+    ],
+    ['/stacking/excludes/0', 'says nothing: it may be combined with none'],
   ),
   at('/stages/1/id', 'work', 'is the id of another stage'),
   row(

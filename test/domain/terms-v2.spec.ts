@@ -37,7 +37,9 @@ describe('a document of version 2', () => {
 
   it.each<[string, ...Change[]]>([
     ['the least', ['/regions', undefined], ['/eligibility', undefined], ['/caps', undefined], ['/fx', undefined]],
-    ['parts that are empty', ['/eligibility', {}], ['/caps', {}], ['/stages/0/pays', {}]],
+    ['any other beside it', ['/stacking/with', 'any']],
+    ['no other beside it', ['/eligibility/excludes', undefined], ['/stacking', { with: 'none' }]],
+    ['parts that are empty', ['/eligibility', {}], ['/stacking', {}], ['/caps', {}], ['/stages/0/pays', {}]],
     ['conditions 16 deep', ['/stages/2/qualifying', nested(16)]],
     ['100 conditions', ['/stages/2/qualifying', { any: manyCodes(84) }]],
     [
@@ -145,6 +147,7 @@ describe('the same terms', () => {
       ['/regions', { North: ['UK'], Europe: ['FR', 'DE'] }],
       ['/regions', { Europe: ['DE', 'FR'], North: ['UK'] }],
     ],
+    ['promotions that it may be combined with', ['/stacking/with', ['b', 'a']], ['/stacking/with', ['a', 'b']]],
     ['partners', ['/eligibility/partners', ['b', 'a']], ['/eligibility/partners', ['a', 'b']]],
     [
       'dates of runs',

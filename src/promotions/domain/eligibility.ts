@@ -10,7 +10,7 @@ export interface Eligibility {
   readonly calendar: PromotionCalendar;
   readonly terminatedAt: Instant | null;
   readonly facts: SubjectFacts;
-  /** When the advertiser was first applied a credit of a promotion that the rules exclude. */
+  /** When the advertiser was first applied a credit of a promotion that may not be combined with this one. */
   readonly excludedSince: Instant | null;
   readonly asOf: Instant;
 }

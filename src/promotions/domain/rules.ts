@@ -9,6 +9,7 @@ import type {
   ExpiryTerms,
   PromotionTerms,
   SpendKind,
+  StackingTerms,
   StageTerms,
   TermsV1,
   TermsV2,
@@ -29,8 +30,8 @@ export interface Rules {
     readonly newTo: NonNullable<EligibilityTerms['newTo']> | null;
     readonly standing: 'good' | 'any';
     readonly payment: 'valid' | 'any';
-    readonly excludes: readonly string[];
   };
+  readonly stacking: Required<StackingTerms>;
   readonly stages: readonly Stage[];
   readonly caps: {
     /** In minor units of the marketplace's currency; null: no cap. */
@@ -84,6 +85,7 @@ function rulesOfV1(terms: TermsV1): Rules {
     awardFor: 'product',
     oncePer: 'marketplace',
     eligibility: { ...ELIGIBILITY, invitation: 'required', partners: eligibility.partners ?? null },
+    stacking: stackingOf(terms),
     stages: [
       {
         id: null,
@@ -123,8 +125,14 @@ const ELIGIBILITY: Rules['eligibility'] = {
   newTo: null,
   standing: 'good',
   payment: 'valid',
-  excludes: [],
 };
+
+/** Of terms of whatever version; what `eligibility` excludes, is excluded here. */
+export function stackingOf(terms: PromotionTerms): Rules['stacking'] {
+  if (terms.version === 1) return { with: 'any', excludes: [] };
+  const { with: others = 'any', excludes = [] } = terms.stacking ?? {};
+  return { with: others, excludes: [...(terms.eligibility?.excludes ?? []), ...excludes] };
+}
 
 function rulesOfV2(terms: TermsV2): Rules {
   const { caps = {}, regions = {} } = terms;
@@ -132,6 +140,7 @@ function rulesOfV2(terms: TermsV2): Rules {
   const minorOrNull = (amount: Money | undefined) => (amount ? minorOf(amount) : null);
   const minorIn = (amount: AmountTerms | undefined) => (marketplace: string) =>
     amount ? minorOf(inMarketplace(amount, marketplace)) : null;
+  const { excludes: _, ...eligibility } = terms.eligibility ?? {};
   const award = terms.stages[0]!.award;
   return {
     timeZone: terms.timeZone,
@@ -140,7 +149,8 @@ function rulesOfV2(terms: TermsV2): Rules {
     products: terms.products,
     awardFor: terms.awardFor ?? 'product',
     oncePer: terms.oncePer ?? 'marketplace',
-    eligibility: { ...ELIGIBILITY, ...terms.eligibility },
+    eligibility: { ...ELIGIBILITY, ...eligibility },
+    stacking: stackingOf(terms),
     stages: terms.stages.map((stage) => stageOf(stage, terms)),
     caps: {
       perMarketplace: minorIn(caps.perMarketplace),

@@ -20,6 +20,7 @@ export function faultsAcross(terms: Terms, _: string, fault: Report): void {
     );
   }
   regionFaults(terms, fault);
+  stackingFaults(terms, fault);
   stageFaults(terms, fault);
   conditionFaults(terms, fault);
   amountFaults(terms, fault);
@@ -47,6 +48,18 @@ function regionFaults({ regions = {}, marketplaces }: Terms, fault: Report): voi
       if (other !== undefined && other !== name) fault(path, `is in the region "${other}", too`);
       regionOf.set(item, name);
     }
+  }
+}
+
+function stackingFaults({ eligibility, stacking }: Terms, fault: Report): void {
+  const others = stacking?.with;
+  if (others === undefined || others === 'any') return;
+  for (const { item, path } of [
+    ...itemsOf(eligibility?.excludes, '/eligibility/excludes'),
+    ...itemsOf(stacking?.excludes, '/stacking/excludes'),
+  ]) {
+    if (others === 'none') fault(path, 'says nothing: it may be combined with none');
+    else if (others.includes(item)) fault(path, 'is one of those that it may be combined with');
   }
 }
 

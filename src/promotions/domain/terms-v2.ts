@@ -138,6 +138,8 @@ const newTo = object({
   before: field(earlyAnchor, 'None of them is before this instant.', { at: 'period-start' }),
 });
 
+const promotionIds = set(text(DOTLESS_IDENTIFIER, 'a promotionId'));
+
 const eligibility = object({
   invitation: optional(oneOf('required', 'not-required'), '`required`: only invited ones.', 'required', 'not-required'),
   partners: optional(set(partner, 100_000), 'Only invitations and changes by these partners count.', ['partner-1']),
@@ -145,11 +147,25 @@ const eligibility = object({
   newTo: optional(newTo, 'Only new advertisers.', { what: ['campaign'], before: { at: 'period-start' } }),
   standing: optional(oneOf('good', 'any'), 'Of the account, asked at each run.', 'any', 'good'),
   payment: optional(oneOf('valid', 'any'), "The account's payment method, asked at each run.", 'any', 'valid'),
-  excludes: optional(
-    set(text(DOTLESS_IDENTIFIER, 'a promotionId')),
-    'Not with these: nobody who has a credit of one of these promotions.',
-    ['spring-credit-2022'],
+  excludes: optional(promotionIds, 'As in `stacking`.', ['spring-credit-2022']),
+});
+
+const stacking = object({
+  with: optional(
+    {
+      read: (value, path, reading) => {
+        if (value === 'any' || value === 'none') return value;
+        return Array.isArray(value)
+          ? promotionIds.read(value, path, reading)
+          : reading.fault(path, 'must be "any", "none" or a list of promotionIds');
+      },
+      schema: { oneOf: [oneOf('any', 'none').schema, promotionIds.schema] },
+    } satisfies Reader<'any' | 'none' | readonly string[]>,
+    'Only with these promotions, with any, or with none.',
+    ['welcome-code-2023'],
+    'any',
   ),
+  excludes: optional(promotionIds, 'Not with these.', ['spring-credit-2022']),
 });
 
 const caps = object({
@@ -193,6 +209,11 @@ export const termsV2: Reader<TermsV2> = object(
       'marketplace',
     ),
     eligibility: optional(eligibility, 'Who may take part.', { invitation: 'required' }),
+    stacking: optional(
+      stacking,
+      'With which promotions it may be combined: nobody is given credits of two that may not be.',
+      { with: 'none' },
+    ),
     stages: field(list(stage, 50), 'What can be earned, each stage by itself.', [STAGE_EXAMPLE]),
     caps: optional(caps, 'The most that is given, over every credit ever given, by hand too.', {
       perAdvertiser: usd('1000.00'),

@@ -54,6 +54,7 @@ export interface TermsV2 {
   /** Where an advertiser is given the same award once: in each marketplace (default), in each region, or only once. */
   readonly oncePer?: 'marketplace' | 'region' | 'advertiser';
   readonly eligibility?: EligibilityTerms;
+  readonly stacking?: StackingTerms;
   /** One award, or several that are earned one by one; each has an id of its own. */
   readonly stages: readonly StageTerms[];
   readonly caps?: CapTerms;
@@ -82,7 +83,17 @@ export interface EligibilityTerms {
   readonly standing?: 'good' | 'any';
   /** `valid` (default) or `any`; checked at each run. */
   readonly payment?: 'valid' | 'any';
-  /** Promotions of which the advertiser may have no credit, anywhere. */
+  /** As in `stacking`. */
+  readonly excludes?: readonly string[];
+}
+
+/**
+ * With which promotions this one may be combined: where it may not, an advertiser who has a credit of one of the two, anywhere,
+ * is given none of the other. It needs the consent of both.
+ */
+export interface StackingTerms {
+  /** By default with any. */
+  readonly with?: 'any' | 'none' | readonly string[];
   readonly excludes?: readonly string[];
 }
 
