@@ -6,6 +6,7 @@ import {
   qualificationsOf,
   type Asked,
   type HeldCredit,
+  type Qualification,
 } from '../../src/promotions/domain/qualification.js';
 import type { ConditionTerms, TermsV2 } from '../../src/promotions/domain/terms.js';
 import { NO_RATES } from './qualifying-examples.js';
@@ -204,5 +205,33 @@ describe('whoever will never be given it is ineligible', () => {
     ],
   ])('%s', (_, reasons, told) => {
     expect(of(told)[0]).toMatchObject({ status: reasons.length > 0 ? 'ineligible' : 'qualified', reasons });
+  });
+});
+
+describe('what the runs have made of it', () => {
+  const whom = { advertiserId: NOBODY.advertiserId, marketplace: NOBODY.marketplace, product: 'ALL', stage: 'stage-1' };
+  const putOff = { deferrals: [{ ...whom, reasons: ['cap-exceeded' as const] }] };
+  const leftOut = { leftOut: [{ ...whom, reasons: ['budget-exhausted' as const] }] };
+  const [first, second, third] = [ran(0, putOff), ran(1, {}), ran(2, {})];
+
+  it.each<[string, Qualification['status'], Case]>([
+    ['put off by the last', 'deferred', { completed: [first] }],
+    ['and no more by the next', 'qualified', { completed: [first, second] }],
+    [
+      'put off, and the next was not for this stage',
+      'deferred',
+      {
+        runs: RUNS.map((run, index) => (index === 1 ? { ...run, stages: ['stage-2'] } : run)),
+        completed: [first, second],
+      },
+    ],
+    ['left out', 'ineligible', { completed: [ran(0, leftOut), second] }],
+    ['left out, and put off when there was more to give', 'deferred', { completed: [ran(0, leftOut), ran(1, putOff)] }],
+    ['put off, and then left out', 'ineligible', { completed: [first, ran(1, leftOut)] }],
+    ['known too late for the last run', 'missed', { completed: [ran(0, {}), second, third], on: 25 }],
+    ['put off by the last run that there is', 'deferred', { completed: [first, second, ran(2, putOff)], on: 25 }],
+    ['waiting for a run that is due', 'qualified', { completed: [ran(0, {}), second], on: 25 }],
+  ])('%s: %s', (_, status, told) => {
+    expect(of(told)[0]?.status).toBe(status);
   });
 });

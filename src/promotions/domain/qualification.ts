@@ -128,28 +128,38 @@ function statusOf(
   { stage, qualifiedAt, until }: StageVerdict,
   credit: HeldCredit | undefined,
 ): { readonly status: QualificationStatus; readonly reasons: readonly string[] } {
-  const { facts, completed, asOf } = asked;
+  const { facts, runs, completed, asOf } = asked;
   if (credit) return { status: credit.status, reasons: [] };
   const isThis = (claimed: Claimed) =>
     claimed.advertiserId === facts.advertiserId &&
     claimed.marketplace === facts.marketplace &&
     claimed.product === product &&
     (claimed.stage ?? null) === stage.id;
-  const leftOut = completed.findLast((run) => run.leftOut?.some(isThis))?.leftOut?.find(isThis)?.reasons ?? [];
-  const forGood = [...ineligibility(asked, qualifiedAt), ...leftOut];
+  // Only the first run that leaves it out says so; when a later one puts it off, the terms have changed in between.
+  const told = completed.findLast((run) => run.deferrals.some(isThis) || run.leftOut?.some(isThis));
+  const forGood = [...ineligibility(asked, qualifiedAt), ...(told?.leftOut?.find(isThis)?.reasons ?? [])];
   if (forGood.length > 0) return { status: 'ineligible', reasons: forGood };
   if (qualifiedAt === null) return { status: until !== null && asOf >= until ? 'missed' : 'in-progress', reasons: [] };
-  const putOff = completed.at(-1)?.deferrals.find(isThis);
-  return putOff ? { status: 'deferred', reasons: putOff.reasons } : { status: 'qualified', reasons: [] };
+  const looked = completed.findLast(({ date }) =>
+    disburses(
+      runs.find((run) => run.date === date),
+      stage,
+    ),
+  );
+  const putOff = looked?.deferrals.find(isThis);
+  if (putOff) return { status: 'deferred', reasons: putOff.reasons };
+  // By version 1, whose one stage has no id, who comes after the last run goes on waiting.
+  const isTooLate = stage.id !== null && earliestRun(asked, stage, qualifiedAt) === null;
+  return { status: isTooLate ? 'missed' : 'qualified', reasons: [] };
 }
 
+const disburses = (run: PlannedRun | undefined, { id }: Stage): boolean => run?.stages?.includes(id ?? '') ?? true;
+
 /** The first run not completed that disburses the stage, at or after it was, or could be, qualified for. */
-function earliestRun({ runs, completed }: Asked, { id }: Stage, qualifiedAt: Instant | null): string | null {
+function earliestRun({ runs, completed }: Asked, stage: Stage, qualifiedAt: Instant | null): string | null {
   if (qualifiedAt === null) return null;
   const done = new Set(completed.map(({ date }) => date));
-  const next = runs.find(
-    ({ date, runAt, stages }) => runAt >= qualifiedAt && !done.has(date) && (stages?.includes(id ?? '') ?? true),
-  );
+  const next = runs.find((run) => run.runAt >= qualifiedAt && !done.has(run.date) && disburses(run, stage));
   return next?.date ?? null;
 }
 
