@@ -55,6 +55,7 @@ const stage = (id: string): fc.Arbitrary<StageTerms> =>
     award,
     disbursement: fc.constantFrom<StageTerms['disbursement'][]>(
       { schedule: 'daily', within: 'P14D', until: '2022-11-05' },
+      { schedule: 'weekly', weekday: 'wednesday', within: 'P14D', until: '2022-11-05' },
       {
         schedule: 'business-days',
         holidays: ['2022-10-10'],
@@ -80,7 +81,7 @@ export const terms: fc.Arbitrary<object> = fc
       { what: ['campaign', 'account'], before: { at: 'activation' } },
     ),
     payment: maybe('any'),
-    excludes: maybe([OTHER]),
+    stacking: maybe<object>({ excludes: [OTHER] }, { with: 'none' }, { with: [OTHER] }),
     caps: maybe<object>(
       { perMarketplace: usd('75.00') },
       { perRegion: usd('100.00') },
@@ -89,7 +90,7 @@ export const terms: fc.Arbitrary<object> = fc
       { redemptions: 3 },
     ),
   })
-  .map(({ stages, invitation, newTo, payment, excludes, ...rest }) =>
+  .map(({ stages, invitation, newTo, payment, ...rest }) =>
     withoutAbsent({
       version: 2,
       name: 'October',
@@ -98,7 +99,7 @@ export const terms: fc.Arbitrary<object> = fc
       marketplaces: MARKETPLACES,
       regions: { 'DE-UK': ['DE', 'UK'] },
       products: PRODUCTS,
-      eligibility: { invitation, newTo, payment, excludes },
+      eligibility: { invitation, newTo, payment },
       fx: { maxAge: 'P30D' },
       ...rest,
       stages: stages.filter((each) => each !== undefined),
