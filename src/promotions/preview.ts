@@ -88,14 +88,22 @@ export class Previews {
   private realOf(promotionId: string, { asOf, known }: Moment) {
     const { terms, terminated } = this.readModels.promotions.stateOf(promotionId, known) ?? {};
     if (!terms) return refuse('unknown-promotion', `no promotion ${promotionId} is published`);
-    const credits = this.readModels.accounts
-      .creditsOfPromotion(promotionId, known)
-      .filter(({ appliedAt }) => appliedAt <= asOf);
-    const byRuns = credits.filter(({ origin }) => origin === 'run');
+    const credits = this.readModels.accounts.creditsOfPromotion(promotionId, known);
+    const byRuns = credits.filter(({ origin, appliedAt }) => origin === 'run' && appliedAt <= asOf);
+    const starts = this.readModels.promotions.startsOf(promotionId, known);
+    const byHand = credits.flatMap((credit, index) => (credit.origin === 'manual' ? [{ credit, index }] : []));
+    /** A run that was begun counted what was recorded by then; of any other it is supposed that grants are as old as they say. */
+    const byHandBefore = ({ date, runAt }: PlannedRun) => {
+      const start = starts.get(date);
+      if (byHand.length === 0) return [];
+      const count = start === undefined ? null : this.readModels.accounts.countOfPromotion(promotionId, start);
+      const counts = byHand.filter(({ credit, index }) => (count === null ? credit.appliedAt <= runAt : index < count));
+      return counts.map(({ credit }) => credit);
+    };
     return {
       terminatedAt: (terminated?.at as Instant | undefined) ?? null,
       given: byRuns.map((credit) => given(credit, terms.timeZone)),
-      byHand: credits.filter(({ origin }) => origin === 'manual'),
+      byHandBefore,
     };
   }
 
@@ -103,23 +111,25 @@ export class Previews {
   private async simulate(
     terms: PromotionTerms,
     promotionId: string,
-    real: { readonly terminatedAt: Instant | null; readonly byHand: readonly CreditApplied['data'][] } | null,
+    real: {
+      readonly terminatedAt: Instant | null;
+      readonly byHandBefore: (run: PlannedRun) => readonly CreditApplied['data'][];
+    } | null,
     { asOf, known }: Moment,
   ) {
     const rules = rulesOf(terms);
     const calendar = calendarOf(terms);
     const due = calendar.runs.filter(({ runAt }) => runAt <= asOf);
-    const { terminatedAt = null, byHand = [] } = real ?? {};
+    const { terminatedAt = null, byHandBefore = () => [] } = real ?? {};
     const offered = { promotionId, rules, calendar, terminatedAt };
     const claims = new Claims(this.readModels, offered, due.at(-1)?.runAt ?? calendar.start);
     const book = this.readModels.rates.book(known);
     const credits: MonthlyCredit[] = [];
     const runs: Preview['runs'][number][] = [];
     for (const run of due) {
-      const alreadyByHand = byHand.filter(({ appliedAt }) => appliedAt <= run.runAt);
       const decisions = decideRun(rules, run, {
         claims: await claims.at(run, known),
-        given: [...credits, ...alreadyByHand].map(givenBy),
+        given: [...credits, ...byHandBefore(run)].map(givenBy),
         accountOf: ({ advertiserId, marketplace }) =>
           this.readModels.accounts.openAccount(advertiserId, marketplace, { asOf: run.runAt, known }),
         convert: (award, currency) => convert(book, award, currency, run.runAt, rules.fxMaxAge),

@@ -71,7 +71,10 @@ export interface AccountAt {
 
 export class AccountQueries {
   private readonly listings = new Map<string, StatementSync>();
-  private readonly statements: Record<'all' | 'ofPromotion' | 'ofAdvertiser' | 'sweepable', StatementSync>;
+  private readonly statements: Record<
+    'all' | 'ofPromotion' | 'countOfPromotion' | 'ofAdvertiser' | 'sweepable',
+    StatementSync
+  >;
 
   constructor(
     private readonly db: ReadModelDatabase,
@@ -85,6 +88,7 @@ export class AccountQueries {
     this.statements = {
       all: db.prepare(`SELECT advertiser_id AS advertiserId, marketplace FROM accounts
         WHERE (advertiser_id, marketplace) > (?, ?) AND position <= ? ORDER BY advertiser_id, marketplace LIMIT ${CHUNK}`),
+      countOfPromotion: db.prepare(`SELECT count(*) AS count FROM credits WHERE promotion_id = ? AND position <= ?`),
       ofPromotion: db.prepare(`SELECT data FROM credits WHERE promotion_id = ? AND position <= ? ORDER BY position`),
       ofAdvertiser: db.prepare(`SELECT c.data FROM accounts a CROSS JOIN credits c ON c.account = a.id
         WHERE a.advertiser_id = ? AND c.position <= ?`),
@@ -170,6 +174,11 @@ export class AccountQueries {
   /** Every credit of an advertiser recorded by then, in any account and whenever it is applied. */
   creditsOfAdvertiser(advertiserId: string, known: Position): CreditApplied['data'][] {
     return this.statements.ofAdvertiser.all(advertiserId, known).map(creditOf);
+  }
+
+  /** How many of them there were. */
+  countOfPromotion(promotionId: string, known: Position): number {
+    return Number(this.statements.countOfPromotion.get(promotionId, known)!['count']);
   }
 
   /** All accounts whose opening is known, by advertiserId, then marketplace. */

@@ -36,7 +36,7 @@ const STATES = 64;
 export class PromotionsModel implements ReadModel {
   private readonly states = new Map<string, Disbursements>();
   private readonly statements: Record<
-    'add' | 'enroll' | 'last' | 'events' | 'ids' | 'enrollment' | 'invited',
+    'add' | 'enroll' | 'last' | 'events' | 'starts' | 'ids' | 'enrollment' | 'invited',
     StatementSync
   >;
 
@@ -49,6 +49,8 @@ export class PromotionsModel implements ReadModel {
       last: db.prepare('SELECT max(position) AS last FROM promotion_events WHERE promotion_id = ? AND position <= ?'),
       events: db.prepare(`SELECT type, data FROM promotion_events
         WHERE promotion_id = ? AND position <= ? ORDER BY position`),
+      starts: db.prepare(`SELECT data ->> '$.date' AS date, position FROM promotion_events
+        WHERE promotion_id = ? AND position <= ? AND type = 'DisbursementRunStarted'`),
       ids: db.prepare(`SELECT DISTINCT promotion_id AS id FROM promotion_events
         WHERE promotion_id > ? AND position <= ? ORDER BY promotion_id LIMIT ?`),
       enrollment: db.prepare(`SELECT type, data FROM enrollment_facts
@@ -89,6 +91,12 @@ export class PromotionsModel implements ReadModel {
     if (this.states.size >= STATES) this.states.delete(this.states.keys().next().value!);
     this.states.set(key, state);
     return state;
+  }
+
+  /** By date, where the runs that were begun were: each decided on what was recorded before. */
+  startsOf(promotionId: string, known: Position): ReadonlyMap<string, Position> {
+    const rows = this.statements.starts.all(promotionId, known);
+    return new Map(rows.map(({ date, position }) => [String(date), position as Position]));
   }
 
   /** Ids of the promotions known at a position, behind `after`. */

@@ -7,6 +7,9 @@ import { AppModule } from '../../src/app.module.js';
 import { CommandGateway } from '../../src/commands/gateway.js';
 import { isRefusal } from '../../src/kernel/refusal.js';
 import { Disbursements } from '../../src/promotions/disbursements.js';
+import { Previews } from '../../src/promotions/preview.js';
+import { Queries } from '../../src/read-models/queries.js';
+import { ReadModels } from '../../src/read-models/read-models.js';
 import { loadSettings } from '../../src/settings.js';
 import type { Command } from '../support/client.js';
 import { opened, payable } from '../support/history.js';
@@ -139,4 +142,27 @@ describe('a grant by hand after a run has begun', () => {
       expect(await credits()).toEqual(given);
     },
   );
+
+  it.each([
+    // It says that it is as old as the run, but no run knew of it.
+    ['not, when it came after', '150.00', '100.00', '2022-10-02T00:00:00Z', false, [FIRST, SECOND]],
+    ['when it came before, though it is applied later', '100.00', '100.00', '2022-10-20T00:00:00Z', true, [FIRST]],
+  ])('counts in a preview as it did in the run: %s', async (_, had, asked, appliedAt, isBefore, given) => {
+    const terms = (budget: string) => termsWith({ caps: { budget: usd(budget) } });
+    const { type, data } = byHand('adv-3', 'US');
+    const grant = { type, data: { ...data, appliedAt } };
+    await submit([{ type: 'PromotionPublished', data: { promotionId, terms: terms(had) } }, ...KNOWN]);
+    if (isBefore) await submit([grant]);
+    expect(await credits()).toEqual(given);
+    if (!isBefore) await submit([grant]);
+
+    await app.get(ReadModels).caughtUp();
+    const moment = await app.get(Queries).moment({});
+    const wanted = { terms: terms(asked), compareWith: promotionId };
+    const preview = await app.get(Previews).preview(moment, wanted, { limit: 10 });
+    expect(preview).toMatchObject({
+      total: { credits: given.length },
+      difference: { counts: { onlyHere: 0, onlyThere: 0 } },
+    });
+  });
 });
