@@ -176,7 +176,7 @@ export class AccountQueries {
     return this.statements.ofAdvertiser.all(advertiserId, known).map(creditOf);
   }
 
-  /** How many of them there were. */
+  /** How many credits of a promotion were recorded by then: so many of those that it has now, from the first on. */
   countOfPromotion(promotionId: string, known: Position): number {
     return Number(this.statements.countOfPromotion.get(promotionId, known)!['count']);
   }

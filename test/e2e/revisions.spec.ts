@@ -114,6 +114,31 @@ describe('a revision from an effective time on', () => {
     ]);
   });
 
+  it('takes no run away that was performed on a date that there is no more', async () => {
+    await perform('2022-10-12');
+    const listed = async () => {
+      const runs = await service.client.get<{ items: { date: string; state: string }[] }>(
+        `/v1/promotions/${promotionId}/disbursements`,
+      );
+      return runs.body.items.map(({ date, state }) => [date, state]);
+    };
+    const completed = (await listed()).filter(([, state]) => state === 'completed');
+    expect(completed).toHaveLength(12);
+    const [stage] = termsOf('80.00', '250.00').stages;
+    const disbursement = {
+      schedule: 'first-tuesday',
+      time: '00:00',
+      firstMonth: '2022-10',
+      lastMonth: '2022-11',
+      within: 'P60D',
+    };
+    const terms = { ...termsOf('80.00', '250.00'), stages: [{ ...stage, disbursement }] };
+    await service.client.append({ type: 'PromotionRevised', data: { promotionId, terms, reason: 'by month' } });
+    // The first Tuesday of October, the 4th, is performed already.
+    expect(await listed()).toEqual([...completed, ['2022-11-01', 'due']]);
+    expect((await perform('2022-10-12')).status).toBe(200);
+  });
+
   it('has a budget: who comes too late is left out, told once, and by hand no more is given either', async () => {
     await perform('2022-10-14');
     const runs = await service.client.get<{ items: { date: string; leftOut: object[] }[] }>(
