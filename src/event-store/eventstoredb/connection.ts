@@ -24,6 +24,8 @@ const PATIENCE: Patience = { attemptMs: 3_000, totalMs: 5_000 };
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
 const CLOSING_MS = 500;
+/** The client's default. */
+const KEEP_ALIVE_TIMEOUT_MS = 10_000;
 
 type ErrorKind = new (...args: never[]) => Error;
 
@@ -54,6 +56,8 @@ export class Connection {
   /** Since when the server does not answer, in ms since 1970. */
   #lostAt: number | undefined;
   #return = new AbortController();
+  /** How often the client was replaced. */
+  #replaced = 0;
 
   /** `connectionString` as the server's documentation gives it; `report` is told in a line when the server goes and comes. */
   constructor(
@@ -177,7 +181,8 @@ export class Connection {
    */
   private replace(client: EventStoreDBClient): void {
     if (client !== this.#client || this.closing.aborted) return;
-    this.#client = connect(this.connectionString);
+    this.#replaced += 1;
+    this.#client = connect(asOther(this.connectionString, this.#replaced));
     void client.dispose();
   }
 
@@ -190,6 +195,16 @@ export class Connection {
 
 /** Nothing came in time. */
 class LateError extends Error {}
+
+/**
+ * The same server by other options: gRPC shares a connection among all clients of a process whose options are equal, so
+ * that a new client with the same ones would wait on the old connection.
+ */
+function asOther(connectionString: string, nth: number): string {
+  const given = /[?&]keep[-_]?alive[-_]?timeout=(\d+)/i.exec(connectionString)?.[1];
+  const timeoutMs = Number(given ?? KEEP_ALIVE_TIMEOUT_MS) + nth;
+  return `${connectionString}${connectionString.includes('?') ? '&' : '?'}keepAliveTimeout=${timeoutMs}`;
+}
 
 function connect(connectionString: string): EventStoreDBClient {
   const client = EventStoreDBClient.connectionString(connectionString);

@@ -13,6 +13,7 @@ import {
   type Recorded,
 } from '../../../src/event-store/event-store.js';
 import { EventStoreDbStore } from '../../../src/event-store/eventstoredb/eventstoredb-store.js';
+import { FreezableLine } from '../../support/eventstoredb/freezable-line.js';
 import { selfSigned } from '../../support/eventstoredb/certificate.js';
 import { EventStoreDbCluster } from '../../support/eventstoredb/cluster.js';
 import { EventStoreDbDouble } from '../../support/eventstoredb/double.js';
@@ -136,6 +137,32 @@ describe('the store on an EventStoreDB that fails', () => {
     }
     await Promise.all(stores.map((each) => each.close()));
     await secure.stop();
+  });
+
+  it('leaves a connection that has fallen silent for a new one, long before the connection is known to be dead', async () => {
+    const line = await FreezableLine.to(server.endpoint.port);
+    const store = open({ at: `esdb://127.0.0.1:${line.port}?tls=false`, totalMs: 6000 });
+    await store.append('s-1', 'none', [fact('a')]);
+    line.freeze();
+    expect(await store.append('s-1', 0, [fact('b')])).toMatchObject({ revision: 1 });
+    line.freeze();
+    expect(await idsOf(store.read('s-1'))).toEqual(['Fact:a', 'Fact:b']);
+    await store.close();
+    await line.close();
+  });
+
+  it('names what belongs together as the server does', async () => {
+    const store = open();
+    const metadata = { version: 1, correlationId: 'c-1', causationId: 'c-0' };
+    await store.append('s-1', 'none', [{ ...fact('a'), metadata }]);
+    const [stored] = server.log.stream('s-1');
+    expect(JSON.parse(Buffer.from(stored!.metadata).toString())).toEqual({
+      id: 'Fact:a',
+      version: 1,
+      $correlationId: 'c-1',
+      $causationId: 'c-0',
+    });
+    expect((await Array.fromAsync(store.read('s-1')))[0]?.metadata).toEqual(metadata);
   });
 
   it('does not take a read that was cut for the end of the stream', async () => {
