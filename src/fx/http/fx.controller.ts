@@ -3,6 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Amount, CurrencyCode, PromotionId } from '../../http/fields.js';
 import { Answers, Refuses } from '../../http/openapi.js';
 import { answered, Checked, MomentQuery } from '../../http/questions.js';
+import { Needs } from '../../http/scopes.js';
 import { Queries } from '../../read-models/queries.js';
 
 class ConvertQuery extends MomentQuery {
@@ -21,6 +22,7 @@ export class FxController {
   constructor(private readonly queries: Queries) {}
 
   @Get()
+  @Needs('ledger:read', 'anybody')
   @ApiOperation({ summary: 'Converts an amount at the rates of a moment.' })
   @Answers('The amount in `to`, and the rates used.', {
     amount: '204.83',

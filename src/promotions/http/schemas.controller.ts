@@ -2,6 +2,7 @@ import { Controller, Get, Header, Query } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { Refuses } from '../../http/openapi.js';
 import { Checked, Nothing } from '../../http/questions.js';
+import { Needs } from '../../http/scopes.js';
 import { TERMS_SCHEMA } from '../terms-schema.js';
 
 const MEDIA_TYPE = 'application/schema+json';
@@ -10,6 +11,7 @@ const MEDIA_TYPE = 'application/schema+json';
 @Controller('v1/schemas')
 export class SchemasController {
   @Get('promotion-terms')
+  @Needs('ledger:read', 'anybody')
   @Header('content-type', MEDIA_TYPE)
   @ApiOperation({ summary: 'The language of promotion terms as a JSON Schema (draft 2020-12).' })
   @ApiResponse({
