@@ -39,11 +39,17 @@ export const PRECISION = 'precision';
 
 const FIELDS = new WeakMap<object, Field[]>();
 
-/** The fields of a DTO in the order of its declaration, those of its base class first. */
+const WITH_INHERITED = new WeakMap<DtoClass, readonly Field[]>();
+
+/** The fields of a DTO in the order of its declaration, those of its base class first. Once its class is complete. */
 export function fieldsOf(dto: DtoClass): readonly Field[] {
+  const known = WITH_INHERITED.get(dto);
+  if (known) return known;
   const base: unknown = Object.getPrototypeOf(dto);
   const inherited = typeof base === 'function' && base !== Function.prototype ? fieldsOf(base as DtoClass) : [];
-  return [...inherited, ...(FIELDS.get(dto.prototype as object) ?? [])];
+  const fields = [...inherited, ...(FIELDS.get(dto.prototype as object) ?? [])];
+  WITH_INHERITED.set(dto, fields);
+  return fields;
 }
 
 export function field(spec: FieldSpec, options: FieldOptions = {}): PropertyDecorator {
@@ -155,6 +161,9 @@ export const InstantField = (description: string, options?: FieldOptions) =>
     options,
   );
 
+const isDecimal = (value: unknown): boolean => typeof value === 'string' && DECIMAL.test(value);
+const isPositive = (value: unknown): boolean => typeof value === 'string' && /[1-9]/.test(value);
+
 /** The amount of money whose currency stands in the field `currencyField` beside it. */
 export const Amount = (currencyField: string) =>
   field({
@@ -168,12 +177,12 @@ export const Amount = (currencyField: string) =>
       rule('decimal', 'must be a decimal string such as "204.83"', isDecimal),
       rule('positive', 'must be greater than zero', isPositive),
       rule('magnitude', `must be at most ${MAX_MINOR} minor units`, (value, owner) => {
-        const exponent = currencyExponent(String(owner[currencyField]));
+        const exponent = currencyExponent(textOf(owner[currencyField]));
         return exponent === undefined || !exceeds(value as string, exponent);
       }),
       // Last, since whatever else is wrong with an amount is answered before its precision.
       rule(PRECISION, 'has more fraction digits than its currency', (value, owner) => {
-        const exponent = currencyExponent(String(owner[currencyField]));
+        const exponent = currencyExponent(textOf(owner[currencyField]));
         return exponent === undefined || ((value as string).split('.')[1] ?? '').length <= exponent;
       }),
     ],
@@ -276,16 +285,11 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Of what may be anything: an object can make `String` throw. */
+export const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+
 export const isText = (value: unknown, maxLength: number): value is string =>
   typeof value === 'string' && value.length >= 1 && value.length <= maxLength && value.isWellFormed();
-
-function isDecimal(value: unknown): boolean {
-  return typeof value === 'string' && DECIMAL.test(value);
-}
-
-function isPositive(value: unknown): boolean {
-  return typeof value === 'string' && /[1-9]/.test(value);
-}
 
 /** Whether a decimal is above MAX_MINOR when counted in units of 10^-exponent. A long one is never made a number of. */
 function exceeds(decimal: string, exponent: number): boolean {

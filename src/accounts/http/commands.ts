@@ -18,6 +18,7 @@ import {
   PromotionId,
   Reason,
   rule,
+  textOf,
 } from '../../http/fields.js';
 
 /** What clients send of an account: the `data` of their commands, checked by itself and not yet by the ledger. */
@@ -49,8 +50,8 @@ export class CreditApplied {
     'derived',
     'may not begin with {promotionId}:, nor look like a credit that a run gives this account',
     (creditId, { promotionId, advertiserId, marketplace }) =>
-      !String(creditId).startsWith(`${String(promotionId)}:`) &&
-      !looksDerived(String(creditId), String(advertiserId), String(marketplace)),
+      !textOf(creditId).startsWith(`${textOf(promotionId)}:`) &&
+      !looksDerived(textOf(creditId), textOf(advertiserId), textOf(marketplace)),
   )
   creditId!: string;
   @PromotionId() promotionId!: string;
@@ -91,7 +92,7 @@ export class ImpressionsSpent extends OfAccount {
 /** What impressions come to; null when the count or the price is at fault itself. */
 function costMinor(count: unknown, cpm: unknown): bigint | null {
   if (typeof count !== 'number' || !Number.isSafeInteger(count) || count < 1 || !isObject(cpm)) return null;
-  const price = parseMoney(String(cpm['amount']), String(cpm['currency']));
+  const price = parseMoney(textOf(cpm['amount']), textOf(cpm['currency']));
   return typeof price === 'bigint' ? ofThousand(price, count) : null;
 }
 

@@ -10,6 +10,7 @@ import {
   OneOf,
   ProductCode,
   rule,
+  textOf,
 } from '../../http/fields.js';
 
 /** What clients send of a campaign: the `data` of their commands. */
@@ -24,7 +25,7 @@ export class CampaignActivated extends OfCampaign {
   @InstantField('From when on it is active.') occurredAt!: Instant;
   @InstantField('When it is to end, where that is planned; it ends when `CampaignEnded` says so.', { optional: true })
   @rule('after', 'must be after occurredAt', (plannedEnd, { occurredAt }) => {
-    const [from, to] = [parseInstant(String(occurredAt)), parseInstant(String(plannedEnd))];
+    const [from, to] = [parseInstant(textOf(occurredAt)), parseInstant(textOf(plannedEnd))];
     return from === undefined || to === undefined || from < to;
   })
   plannedEnd?: Instant;
