@@ -1,5 +1,6 @@
 import { EventStoreDBClient } from '@eventstore/db-client';
 import { type Instant, instantOf, parseInstant } from './kernel/instant.js';
+import { type ObservabilitySettings, readObservability } from './settings/observability.js';
 
 export interface Settings {
   readonly host: string;
@@ -14,6 +15,8 @@ export interface Settings {
   readonly scheduler: boolean;
   /** What *now* is: the default of `asOf`, and what is due. */
   readonly clock: () => Instant;
+  /** What an operator sees, and when the service calls itself ready. */
+  readonly observability: ObservabilitySettings;
 }
 
 /** One line for each setting that is wrong. */
@@ -63,6 +66,7 @@ export function loadSettings(env: Environment): Settings {
     cachePath: cachePathOf(String(store), env['PROMOLEDGER_CACHE'] || './data/eventstoredb'),
     scheduler: read('PROMOLEDGER_SCHEDULER', 'on', parseSwitch),
     clock: read('PROMOLEDGER_CLOCK', '', parseClock),
+    observability: readObservability(read),
   };
   if (faults.length > 0) throw new SettingsError(faults);
   return settings;

@@ -70,7 +70,7 @@ const RULES: readonly Rule[] = [
     packages: /^(@nestjs\/.*|class-validator|fastify|rxjs|node:.*)$/,
   },
   // Composition: what joins the rest may know all of it.
-  { files: /^src\/([a-z.-]+|(cli|demo)\/[a-z-]+)\.ts$/, may: /^src\//, packages: ANYTHING },
+  { files: /^src\/([a-z.-]+|(cli|demo|settings)\/[a-z-]+)\.ts$/, may: /^src\//, packages: ANYTHING },
 ];
 
 /** What would make the core depend on when, where or how it runs. */

@@ -4,7 +4,7 @@ import { SettingsError, loadSettings, storeShown } from '../../src/settings.js';
 describe('settings', () => {
   it('have sound defaults', () => {
     const before = new Date().toISOString();
-    const { clock, ...settings } = loadSettings({});
+    const { clock, observability: _, ...settings } = loadSettings({});
     expect(settings).toEqual({
       host: '127.0.0.1',
       port: 3000,
@@ -17,7 +17,11 @@ describe('settings', () => {
   });
 
   it('are read from the environment; an empty one is not set', () => {
-    const { clock, ...settings } = loadSettings({
+    const {
+      clock,
+      observability: _,
+      ...settings
+    } = loadSettings({
       HOST: '::1',
       PORT: '0',
       PROMOLEDGER_STORE: 'memory:',
