@@ -49,6 +49,7 @@ const RULES: readonly Rule[] = [
   },
   // The one file of the services' own.
   { files: /^src\/commands\/snapshots\.ts$/, may: NOTHING, packages: /^node:(crypto|fs|sqlite)$/ },
+  { files: /^src\/commands\/origin\.ts$/, may: NOTHING, packages: /^node:async_hooks$/ },
   // Application services and the reading side: no Nest, no HTTP, and of the stores the port alone.
   {
     files: /^src\/(accounts|audit|campaigns|commands|fx|promotions|read-models)\/[a-z-]+\.ts$/,
@@ -62,6 +63,13 @@ const RULES: readonly Rule[] = [
     may: /^(projections|src\/(kernel|event-store|server-projections))\//,
     types: /^src\/settings\.ts$/,
     packages: /^(@eventstore\/db-client|commander|node:(fs|util|timers\/promises))$/,
+  },
+  // The one place that knows tokens and keys.
+  {
+    files: /^src\/http\/auth\//,
+    may: /^src\/(kernel|commands|http)\//,
+    types: /^src\/settings\//,
+    packages: /^(@nestjs\/(common|platform-fastify)|fastify|jose|node:(crypto|fs|fs\/promises|net|dns\/promises))$/,
   },
   // The edge knows services and queries, never the domain behind them.
   {

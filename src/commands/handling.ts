@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { EventStore } from '../event-store/event-store.js';
 import type { Decider, EventLike } from '../kernel/decider.js';
 import { decideAll, idsNeeded, type Decided, type Outcome, type Submission, type Waiting } from './batch.js';
+import { currentOrigin } from './origin.js';
 import { Snapshots } from './snapshots.js';
 import { StreamStates, type StreamState } from './stream-states.js';
 
@@ -34,7 +35,7 @@ export class CommandHandling<State, Command, Event extends EventLike> {
   /** Decides and appends; rejects with StoreUnavailableError when nothing could be written. */
   execute(submission: Submission<Command>): Promise<Outcome<Event>> {
     return new Promise((resolve, reject) => {
-      const waiting = { submission, resolve, reject };
+      const waiting = { submission, origin: currentOrigin(), resolve, reject };
       const queue = this.queues.get(submission.stream);
       if (queue) {
         queue.push(waiting);

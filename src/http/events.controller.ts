@@ -9,6 +9,7 @@ import { eventView, Queries } from '../read-models/queries.js';
 import { Answers, EVENT_EXAMPLE, Refuses } from './openapi.js';
 import { orThrow, ProblemError } from './problem.js';
 import { Checked, KnownQuery, Limit, momentOf, parsePosition, PositionField } from './questions.js';
+import { Needs } from './scopes.js';
 
 const HEARTBEAT_MS = 15_000;
 /** A client that takes nothing for so long is cut; it resumes from the last event it has. */
@@ -35,6 +36,7 @@ export class EventsController implements OnModuleDestroy {
   ) {}
 
   @Get()
+  @Needs('audit:read', 'unbound')
   @ApiOperation({ summary: 'The log as it is stored, in the order of positions.' })
   @Answers('A page of events.', { items: [EVENT_EXAMPLE], next: '42', knownAt: null, position: '42' })
   @Refuses('invalid-command', 'not-caught-up', 'store-unavailable')
@@ -46,6 +48,7 @@ export class EventsController implements OnModuleDestroy {
   }
 
   @Get('live')
+  @Needs('audit:read', 'unbound')
   @ApiOperation({ summary: 'The log and what is appended from now on, as server-sent events; `id` is the position.' })
   @ApiHeader({
     name: 'Last-Event-ID',

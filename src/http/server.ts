@@ -2,6 +2,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { IncomingMessage } from 'node:http';
 import { parse } from 'node:querystring';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Identify, keepGate } from './auth/gate.js';
 import { CORRELATION_HEADER, correlationIdOf } from './correlation.js';
 import { serveDocs } from './docs.js';
 import { ProblemError, ProblemFilter, problemOf, sendProblem } from './problem.js';
@@ -34,10 +35,11 @@ export function createAdapter(): FastifyAdapter {
   });
 }
 
-/** Everything between Nest's controllers and the wire: body parsers, problems, documents. Before `init`. */
-export function dressApp(app: NestFastifyApplication): NestFastifyApplication {
+/** Everything between Nest's controllers and the wire: the gate, body parsers, problems, documents. Before `init`. */
+export function dressApp(app: NestFastifyApplication, identify?: Identify): NestFastifyApplication {
   const fastify = app.getHttpAdapter().getInstance();
   fastify.addHook('onRequest', async (request, reply) => answerCorrelationId(request, reply));
+  keepGate(app, identify);
   app.useGlobalFilters(new ProblemFilter());
   addBodyParsers(app);
   serveDocs(app);
