@@ -140,7 +140,7 @@ export function openStore({ store, streamPrefix, cachePath }: Settings): EventSt
 /** The read models lie beside the ledger: `ledger.db` has `ledger.db.models`. They catch up in the background. */
 async function openReadModels(store: EventStore, { cachePath, clock }: Settings): Promise<ReadModels> {
   const db = new ReadModelDatabase(cachePath === null ? ':memory:' : `${cachePath}.models`);
-  const readModels = new ReadModels(store, db, clock);
+  const readModels = new ReadModels(store, db, undefined, clock);
   await readModels.start();
   return readModels;
 }

@@ -29,6 +29,13 @@ const RULES: readonly Rule[] = [
     types: DOMAIN,
     packages: NOTHING,
   })),
+  // What is told of credits follows what moves them: by the folds' definition, not by one of its own.
+  {
+    files: /^src\/notices\/domain\//,
+    may: /^(projections\/credit-balances\.ts$|src\/(kernel|notices\/domain)\/)/,
+    types: DOMAIN,
+    packages: NOTHING,
+  },
   { files: /^projections\//, may: /^(projections|src\/kernel)\//, types: DOMAIN, packages: NOTHING },
   { files: /^src\/event-store\/event-store\.ts$/, may: /^src\/kernel\//, packages: /^rxjs$/ },
   // An adapter knows the port, what embedded stores share, and its driver.
@@ -53,10 +60,17 @@ const RULES: readonly Rule[] = [
   // Application services and the reading side: no Nest, no HTTP, and of the stores the port alone.
   {
     files: /^src\/(accounts|audit|campaigns|commands|fx|promotions|read-models)\/[a-z-]+\.ts$/,
-    may: /^(projections|src\/(kernel|commands|read-models|audit|[a-z-]+\/domain|accounts|campaigns|fx|promotions))\/(?!http\/)|^src\/event-store\/event-store\.ts$/,
+    may: /^(projections|src\/(kernel|commands|read-models|audit|[a-z-]+\/domain|accounts|campaigns|fx|notices|promotions))\/(?!http\/)|^src\/event-store\/event-store\.ts$/,
     types: /^src\/settings\.ts$/,
     packages: /^(rxjs|node:(crypto|util|sqlite|timers\/promises))$/,
   },
+  // Tells what the read models make known, and sends it over HTTP: beside the ledger, which knows nothing of it.
+  {
+    files: /^src\/notices\/[a-z-]+\.ts$/,
+    may: /^src\/(kernel|notices|read-models|event-store\/event-store\.ts$)(?!.*\/http\/)/,
+    packages: /^(standardwebhooks|node:(http|https|net|dns|sqlite))$/,
+  },
+  { files: /^src\/settings\/notices\.ts$/, may: /^src\/notices\//, packages: /^(standardwebhooks|node:(fs|net))$/ },
   // The folds brought to a server: they, and the adapter's connection.
   {
     files: /^src\/server-projections\//,
@@ -70,6 +84,12 @@ const RULES: readonly Rule[] = [
     may: /^src\/(kernel|commands|http)\//,
     types: /^src\/settings\//,
     packages: /^(@nestjs\/(common|platform-fastify)|fastify|jose|node:(crypto|fs|fs\/promises|net|dns\/promises))$/,
+  },
+  // The one place that counts operations and holds connections to their limits.
+  {
+    files: /^src\/http\/limits\//,
+    may: /^src\/(kernel\/|http\/|commands\/import\.ts$)/,
+    packages: /^(fastify|ioredis|rate-limiter-flexible|node:(crypto|http|net|sqlite))$/,
   },
   // The edge knows services and queries, never the domain behind them.
   {
@@ -102,7 +122,7 @@ const BANNED_NAMES: ReadonlySet<string> = new Set([
 ]);
 
 /** Where amounts are: no number of JavaScript may come near them. */
-const MONEY = /^(src\/kernel\/money\.ts|src\/(accounts|fx)\/domain\/|projections\/)/;
+const MONEY = /^(src\/kernel\/money\.ts|src\/(accounts|fx|notices)\/domain\/|projections\/)/;
 
 const ENTRY_POINTS: readonly string[] = ['src/main.ts', 'src/cli.ts'];
 const LONGEST_FILE_LINES = 300;

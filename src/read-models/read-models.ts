@@ -54,6 +54,7 @@ export class ReadModels {
     private readonly store: EventStore,
     private readonly db: ReadModelDatabase,
     observer?: ProjectionObserver,
+    clock: () => Instant = () => instantOf(Date.now()),
   ) {
     const accounts = new AccountsModel(db);
     this.campaigns = new CampaignsModel(db);
