@@ -70,7 +70,6 @@ const RULES: readonly Rule[] = [
     may: /^src\/(kernel|notices|read-models|event-store\/event-store\.ts$)(?!.*\/http\/)/,
     packages: /^(standardwebhooks|node:(http|https|net|dns|sqlite))$/,
   },
-  { files: /^src\/settings\/notices\.ts$/, may: /^src\/notices\//, packages: /^(standardwebhooks|node:(fs|net))$/ },
   // The folds brought to a server: they, and the adapter's connection.
   {
     files: /^src\/server-projections\//,
@@ -94,7 +93,7 @@ const RULES: readonly Rule[] = [
   // The edge knows services and queries, never the domain behind them.
   {
     files: /^src\/([a-z-]+\/)?http\//,
-    may: /^src\/(kernel|commands|read-models|audit|http|[a-z-]+\/http)\/|^src\/(accounts\/expiry|promotions\/(disbursements|preview|terms-schema)|event-store\/event-store)\.ts$/,
+    may: /^src\/(kernel|commands|read-models|audit|http|[a-z-]+\/http)\/|^src\/(accounts\/expiry|notices\/(feed|notices-model|webhooks)|promotions\/(disbursements|preview|terms-schema)|event-store\/event-store)\.ts$/,
     packages: /^(@nestjs\/.*|class-validator|fastify|rxjs|node:.*)$/,
   },
   // Composition: what joins the rest may know all of it.

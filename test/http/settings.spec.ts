@@ -4,7 +4,7 @@ import { SettingsError, loadSettings, storeShown } from '../../src/settings.js';
 describe('settings', () => {
   it('have sound defaults', () => {
     const before = new Date().toISOString();
-    const { clock, observability: _, ...settings } = loadSettings({});
+    const { clock, observability: _, limits: _limits, notices: _notices, ...settings } = loadSettings({});
     expect(settings).toEqual({
       host: '127.0.0.1',
       port: 3000,
@@ -20,6 +20,8 @@ describe('settings', () => {
     const {
       clock,
       observability: _,
+      limits: _limits,
+      notices: _notices,
       ...settings
     } = loadSettings({
       HOST: '::1',
