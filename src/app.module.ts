@@ -89,7 +89,10 @@ export class AppModule implements OnApplicationShutdown {
         ),
         provide(Scheduler, [Queries, Disbursements, ExpiryRuns], (queries, disbursements, expiryRuns) => {
           const logger = new Logger('scheduler');
-          return new Scheduler(queries, disbursements, expiryRuns, (message) => logger.warn(message));
+          return new Scheduler(queries, disbursements, expiryRuns, {
+            failed: (what, error) => logger.warn(`${what} failed: ${String(error)}`),
+            turned: () => undefined,
+          });
         }),
         provide(Readiness, [ReadModels], (models) => new ReadModelsReadiness(models)),
       ],
@@ -135,9 +138,9 @@ export function openStore({ store, streamPrefix, cachePath }: Settings): EventSt
 }
 
 /** The read models lie beside the ledger: `ledger.db` has `ledger.db.models`. They catch up in the background. */
-async function openReadModels(store: EventStore, { cachePath }: Settings): Promise<ReadModels> {
+async function openReadModels(store: EventStore, { cachePath, clock }: Settings): Promise<ReadModels> {
   const db = new ReadModelDatabase(cachePath === null ? ':memory:' : `${cachePath}.models`);
-  const readModels = new ReadModels(store, db);
+  const readModels = new ReadModels(store, db, undefined, clock);
   await readModels.start();
   return readModels;
 }

@@ -6,6 +6,13 @@ import type { Queries, RunListed } from './read-models/queries.js';
 
 const EVERY_MS = 30_000;
 
+/** What is told of the turns, to be logged and counted. It never throws. */
+export interface SchedulerObserver {
+  failed(what: string, error: unknown): void;
+  /** A turn is over, whatever failed in it. */
+  turned(seconds: number): void;
+}
+
 /** Performs what is due by itself: each promotion's open runs in their order, then the sweep. */
 export class Scheduler {
   private subscription: Subscription | undefined;
@@ -15,7 +22,7 @@ export class Scheduler {
     private readonly queries: Queries,
     private readonly disbursements: Disbursements,
     private readonly expiryRuns: ExpiryRuns,
-    private readonly warn: (message: string) => void,
+    private readonly observer: SchedulerObserver,
   ) {}
 
   start(): void {
@@ -32,6 +39,7 @@ export class Scheduler {
 
   /** Everything that is due now, once. What fails is told, tried again at the next turn, and hinders nothing else. */
   async performDue(): Promise<void> {
+    const startedMs = performance.now();
     await this.attempt('looking for due runs', async () => {
       const moment = await this.queries.moment({});
       for (const promotionId of this.queries.promotionIds(moment)) {
@@ -44,6 +52,7 @@ export class Scheduler {
     await this.attempt('the expiry run', async () => {
       await this.expiryRuns.perform();
     });
+    this.observer.turned((performance.now() - startedMs) / 1000);
   }
 
   private async performRuns(promotionId: string): Promise<void> {
@@ -55,7 +64,7 @@ export class Scheduler {
     try {
       await perform();
     } catch (error) {
-      this.warn(`${what} failed: ${String(error)}`);
+      this.observer.failed(what, error);
     }
   }
 }

@@ -1,5 +1,10 @@
 import { EventStoreDBClient } from '@eventstore/db-client';
 import { type Instant, instantOf, parseInstant } from './kernel/instant.js';
+import { type LimitSettings, readLimits } from './settings/limits.js';
+import { type AuthSettings, readAuth } from './settings/auth.js';
+import type { WebhookSettings } from './notices/endpoint.js';
+import { readNotices } from './settings/notices.js';
+import { type ObservabilitySettings, readObservability } from './settings/observability.js';
 
 export interface Settings {
   readonly host: string;
@@ -14,6 +19,14 @@ export interface Settings {
   readonly scheduler: boolean;
   /** What *now* is: the default of `asOf`, and what is due. */
   readonly clock: () => Instant;
+  /** How much a client may ask for. */
+  readonly limits: LimitSettings;
+  /** How callers are known; null when nothing says it. */
+  readonly auth: AuthSettings | null;
+  /** What an operator sees, and when the service calls itself ready. */
+  readonly observability: ObservabilitySettings;
+  /** Whom notices are sent to. */
+  readonly notices: WebhookSettings;
 }
 
 /** One line for each setting that is wrong. */
@@ -63,6 +76,10 @@ export function loadSettings(env: Environment): Settings {
     cachePath: cachePathOf(String(store), env['PROMOLEDGER_CACHE'] || './data/eventstoredb'),
     scheduler: read('PROMOLEDGER_SCHEDULER', 'on', parseSwitch),
     clock: read('PROMOLEDGER_CLOCK', '', parseClock),
+    limits: readLimits(read),
+    auth: readAuth(read),
+    observability: readObservability(read),
+    notices: readNotices(read),
   };
   if (faults.length > 0) throw new SettingsError(faults);
   return settings;

@@ -29,6 +29,13 @@ const RULES: readonly Rule[] = [
     types: DOMAIN,
     packages: NOTHING,
   })),
+  // What is told of credits follows what moves them: by the folds' definition, not by one of its own.
+  {
+    files: /^src\/notices\/domain\//,
+    may: /^(projections\/credit-balances\.ts$|src\/(kernel|notices\/domain)\/)/,
+    types: DOMAIN,
+    packages: NOTHING,
+  },
   { files: /^projections\//, may: /^(projections|src\/kernel)\//, types: DOMAIN, packages: NOTHING },
   { files: /^src\/event-store\/event-store\.ts$/, may: /^src\/kernel\//, packages: /^rxjs$/ },
   // An adapter knows the port, what embedded stores share, and its driver.
@@ -49,12 +56,19 @@ const RULES: readonly Rule[] = [
   },
   // The one file of the services' own.
   { files: /^src\/commands\/snapshots\.ts$/, may: NOTHING, packages: /^node:(crypto|fs|sqlite)$/ },
+  { files: /^src\/commands\/origin\.ts$/, may: NOTHING, packages: /^node:async_hooks$/ },
   // Application services and the reading side: no Nest, no HTTP, and of the stores the port alone.
   {
     files: /^src\/(accounts|audit|campaigns|commands|fx|promotions|read-models)\/[a-z-]+\.ts$/,
-    may: /^(projections|src\/(kernel|commands|read-models|audit|[a-z-]+\/domain|accounts|campaigns|fx|promotions))\/(?!http\/)|^src\/event-store\/event-store\.ts$/,
+    may: /^(projections|src\/(kernel|commands|read-models|audit|[a-z-]+\/domain|accounts|campaigns|fx|notices|promotions))\/(?!http\/)|^src\/event-store\/event-store\.ts$/,
     types: /^src\/settings\.ts$/,
     packages: /^(rxjs|node:(crypto|util|sqlite|timers\/promises))$/,
+  },
+  // Tells what the read models make known, and sends it over HTTP: beside the ledger, which knows nothing of it.
+  {
+    files: /^src\/notices\/[a-z-]+\.ts$/,
+    may: /^src\/(kernel|notices|read-models|event-store\/event-store\.ts$)(?!.*\/http\/)/,
+    packages: /^(standardwebhooks|node:(http|https|net|dns|sqlite))$/,
   },
   // The folds brought to a server: they, and the adapter's connection.
   {
@@ -63,14 +77,27 @@ const RULES: readonly Rule[] = [
     types: /^src\/settings\.ts$/,
     packages: /^(@eventstore\/db-client|commander|node:(fs|util|timers\/promises))$/,
   },
+  // The one place that knows tokens and keys.
+  {
+    files: /^src\/http\/auth\//,
+    may: /^src\/(kernel|commands|http)\//,
+    types: /^src\/settings\//,
+    packages: /^(@nestjs\/(common|platform-fastify)|fastify|jose|node:(crypto|fs|fs\/promises|net|dns\/promises))$/,
+  },
+  // The one place that counts operations and holds connections to their limits.
+  {
+    files: /^src\/http\/limits\//,
+    may: /^src\/(kernel\/|http\/|commands\/import\.ts$)/,
+    packages: /^(fastify|ioredis|rate-limiter-flexible|node:(crypto|http|net|sqlite))$/,
+  },
   // The edge knows services and queries, never the domain behind them.
   {
     files: /^src\/([a-z-]+\/)?http\//,
-    may: /^src\/(kernel|commands|read-models|audit|http|[a-z-]+\/http)\/|^src\/(accounts\/expiry|promotions\/(disbursements|preview|terms-schema)|event-store\/event-store)\.ts$/,
+    may: /^src\/(kernel|commands|read-models|audit|http|[a-z-]+\/http)\/|^src\/(accounts\/expiry|notices\/(feed|notices-model|webhooks)|promotions\/(disbursements|preview|terms-schema)|event-store\/event-store)\.ts$/,
     packages: /^(@nestjs\/.*|class-validator|fastify|rxjs|node:.*)$/,
   },
   // Composition: what joins the rest may know all of it.
-  { files: /^src\/([a-z.-]+|(cli|demo)\/[a-z-]+)\.ts$/, may: /^src\//, packages: ANYTHING },
+  { files: /^src\/([a-z.-]+|(cli|demo|settings)\/[a-z-]+)\.ts$/, may: /^src\//, packages: ANYTHING },
 ];
 
 /** What would make the core depend on when, where or how it runs. */
@@ -94,7 +121,7 @@ const BANNED_NAMES: ReadonlySet<string> = new Set([
 ]);
 
 /** Where amounts are: no number of JavaScript may come near them. */
-const MONEY = /^(src\/kernel\/money\.ts|src\/(accounts|fx)\/domain\/|projections\/)/;
+const MONEY = /^(src\/kernel\/money\.ts|src\/(accounts|fx|notices)\/domain\/|projections\/)/;
 
 const ENTRY_POINTS: readonly string[] = ['src/main.ts', 'src/cli.ts'];
 const LONGEST_FILE_LINES = 300;

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { NewEvent, Recorded } from '../event-store/event-store.js';
 import type { Decider, EventLike } from '../kernel/decider.js';
 import { isRefusal, refuse, type Refusal } from '../kernel/refusal.js';
+import type { Origin } from './origin.js';
 import type { StreamState } from './stream-states.js';
 
 /** One command for one stream. */
@@ -28,8 +29,12 @@ export type Outcome<Event extends EventLike> =
 /** A submission whose sender waits for the outcome. */
 export interface Waiting<Command, Event extends EventLike> {
   readonly submission: Submission<Command>;
+  /** Of the events that it makes; one batch may join several. */
+  readonly origin: Origin | undefined;
   readonly resolve: (outcome: Outcome<Event>) => void;
   readonly reject: (error: unknown) => void;
+  /** Of the observer's. */
+  readonly context?: unknown;
 }
 
 /** What a batch comes to, on a state. */
@@ -84,7 +89,7 @@ export function decideAll<State, Command, Event extends EventLike>(
     position: positions[place]!,
   });
 
-  for (const { submission, resolve, reject } of batch) {
+  for (const { submission, origin, resolve, reject } of batch) {
     const { id, command, said } = submission;
     const same = id === null ? undefined : recorded(id);
     if (id !== null && same) {
@@ -121,7 +126,7 @@ export function decideAll<State, Command, Event extends EventLike>(
     for (const event of decision) {
       state = decider.evolve(state, event);
       made.set(decider.idOf(event), events.length);
-      events.push({ ...event, id: decider.idOf(event), metadata: { version: CONTRACT_VERSION } });
+      events.push({ ...event, id: decider.idOf(event), metadata: { version: CONTRACT_VERSION, ...origin } });
     }
     answers.push((positions) =>
       id === null

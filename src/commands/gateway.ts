@@ -1,6 +1,7 @@
 import { never } from '../kernel/decider.js';
 import { pointer, refuse, type Fault, type Refusal } from '../kernel/refusal.js';
 import type { FactHandler, Handled, Validate } from './facts.js';
+import { UNOBSERVED, type CommandObserver } from './observer.js';
 
 /** What a client is told of one command. `event` is the event's data with what was decided. */
 export interface ItemResult {
@@ -30,6 +31,7 @@ export class CommandGateway {
   constructor(
     handlers: readonly FactHandler[],
     private readonly validate: Validate,
+    private readonly observer: CommandObserver = UNOBSERVED,
   ) {
     this.handlers = new Map(handlers.flatMap((handler) => [...handler.facts.keys()].map((type) => [type, handler])));
   }
@@ -40,16 +42,23 @@ export class CommandGateway {
     for (const input of commands) {
       const command = this.read(input);
       if ('refused' in command) {
-        results.push(Promise.resolve(rejected(typeOf(input), null, null, command)));
+        results.push(this.observed(typeOf(input), Promise.resolve(rejected(typeOf(input), null, null, command))));
         continue;
       }
       const asksOthers = this.handlers.get(command.type)!.facts.get(command.type)!.asksOthers ?? false;
       if (asksOthers) await Promise.allSettled(results);
-      const result = this.handle(command);
+      const result = this.observed(command.type, this.handle(command));
       results.push(result);
       if (asksOthers) await Promise.allSettled([result]);
     }
     return standingAlone(results);
+  }
+
+  private observed(type: string | null, result: Promise<ItemResult>): Promise<ItemResult> {
+    const known = type !== null && this.handlers.has(type) ? type : null;
+    const tell = ({ status, error }: ItemResult) => this.observer.answered(known, status, error?.code ?? null);
+    result.then(tell, (error: unknown) => tell(failure(error)));
+    return result;
   }
 
   private async handle({ type, data }: Command): Promise<ItemResult> {

@@ -2,6 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { EventStore } from '../event-store/event-store.js';
 import type { Decider, EventLike } from '../kernel/decider.js';
 import { decideAll, idsNeeded, type Decided, type Outcome, type Submission, type Waiting } from './batch.js';
+import { UNOBSERVED, type CommandObserver, type Deciding } from './observer.js';
+import { currentOrigin } from './origin.js';
 import { Snapshots } from './snapshots.js';
 import { StreamStates, type StreamState } from './stream-states.js';
 
@@ -27,6 +29,7 @@ export class CommandHandling<State, Command, Event extends EventLike> {
     private readonly store: EventStore,
     private readonly decider: Decider<State, Command, Event>,
     snapshots = new Snapshots(null),
+    private readonly observer: CommandObserver = UNOBSERVED,
   ) {
     this.states = new StreamStates(store, decider, snapshots);
   }
@@ -34,7 +37,7 @@ export class CommandHandling<State, Command, Event extends EventLike> {
   /** Decides and appends; rejects with StoreUnavailableError when nothing could be written. */
   execute(submission: Submission<Command>): Promise<Outcome<Event>> {
     return new Promise((resolve, reject) => {
-      const waiting = { submission, resolve, reject };
+      const waiting = { submission, origin: currentOrigin(), resolve, reject, context: this.observer.context() };
       const queue = this.queues.get(submission.stream);
       if (queue) {
         queue.push(waiting);
@@ -59,9 +62,13 @@ export class CommandHandling<State, Command, Event extends EventLike> {
 
   /** Answers each command of the batch; one that is more than the store takes is tried again in halves. */
   private async answer(stream: string, batch: readonly Waiting<Command, Event>[]): Promise<void> {
+    const contexts = batch.map(({ context }) => context);
+    const deciding = this.observer.deciding(stream, contexts);
     try {
-      await this.handle(stream, batch);
+      await this.handle(stream, batch, deciding);
+      deciding.ended();
     } catch (error) {
+      deciding.ended(error);
       if ((error as Error).name === 'BatchTooLargeError' && batch.length > 1) {
         const half = Math.ceil(batch.length / 2);
         await this.answer(stream, batch.slice(0, half));
@@ -72,7 +79,7 @@ export class CommandHandling<State, Command, Event extends EventLike> {
     }
   }
 
-  private async handle(stream: string, batch: readonly Waiting<Command, Event>[]): Promise<void> {
+  private async handle(stream: string, batch: readonly Waiting<Command, Event>[], deciding: Deciding): Promise<void> {
     const inMemory = this.states.inMemory(stream);
     let before = inMemory ?? (await this.states.load(stream));
     /** Whether the state was read since the commands came: then it is one that they may be answered by. */
@@ -82,7 +89,7 @@ export class CommandHandling<State, Command, Event extends EventLike> {
       const known = await this.store.find(stream, ids, { through: before.revision });
       const decided = decideAll(this.decider, batch, before, known);
       if (decided.events.length > 0) {
-        if (await this.append(stream, before, decided)) return;
+        if (await this.append(stream, before, decided, deciding)) return;
         before = await this.afterOthers(stream, before);
         if (attempt > 1) await pause(Math.random() * PAUSE_MS);
       } else {
@@ -100,9 +107,17 @@ export class CommandHandling<State, Command, Event extends EventLike> {
     stream: string,
     before: StreamState<State>,
     { events, state, settle }: Decided<State>,
+    deciding: Deciding,
   ): Promise<boolean> {
-    const appended = await this.store.append(stream, before.revision < 0 ? 'none' : before.revision, events);
-    if ('conflict' in appended || appended.repeated) return false;
+    const told = deciding.appending(events);
+    const expected = before.revision < 0 ? 'none' : before.revision;
+    const appended = await this.store.append(stream, expected, events).catch((error: unknown) => {
+      told('failed');
+      throw error;
+    });
+    const isOthers = 'conflict' in appended || appended.repeated;
+    told(isOthers ? 'conflict' : appended.position);
+    if (isOthers) return false;
     settle(appended.positions);
     await this.states.keep(stream, state, appended.revision, before.savedAt);
     return true;

@@ -33,7 +33,10 @@ export class Snapshots {
   private readonly file: SnapshotFile | undefined;
 
   /** `path` is a file; null keeps none. */
-  constructor(path: string | null) {
+  constructor(
+    path: string | null,
+    private readonly saved: () => void = () => undefined,
+  ) {
     this.file = path === null ? undefined : open(path);
   }
 
@@ -52,7 +55,10 @@ export class Snapshots {
   /** Keeps it in the place of the stream's one before. */
   save(snapshot: Snapshot): void {
     const { stream, revision, eventId, recordedAt, version, state } = snapshot;
-    attempt(() => this.file?.save.run(stream, revision, eventId, recordedAt, version, state, digestOf(snapshot)));
+    attempt(() => {
+      this.file?.save.run(stream, revision, eventId, recordedAt, version, state, digestOf(snapshot));
+      this.saved();
+    });
   }
 
   close(): void {

@@ -7,6 +7,8 @@ export type Position = bigint;
 export interface EventMetadata {
   /** Version of the event type's contract. */
   readonly version: number;
+  /** Who made it: the subject of the caller, or the part of the service that acted by itself. */
+  readonly actor?: string;
   readonly correlationId?: string;
   readonly causationId?: string;
   /**

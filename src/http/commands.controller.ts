@@ -8,6 +8,7 @@ import { importLines, lineBatches, MAX_BATCH } from '../commands/import.js';
 import { Answers, ITEM_EXAMPLE, Refuses, refTo } from './openapi.js';
 import { ProblemError, problemFor } from './problem.js';
 import { Checked, Nothing } from './questions.js';
+import { Needs } from './scopes.js';
 
 /** What may become of a command, in the order of statuses. */
 const COMMAND_CODES = [
@@ -40,6 +41,7 @@ export class CommandsController {
   constructor(private readonly gateway: CommandGateway) {}
 
   @Post('commands')
+  @Needs(['facts:write', 'grants:write'], 'own')
   @HttpCode(200)
   @ApiOperation({ summary: 'Records one fact, or up to 500, each standing alone.' })
   @ApiBody({
@@ -78,6 +80,7 @@ export class CommandsController {
   }
 
   @Post('import')
+  @Needs(['facts:write', 'grants:write'], 'own')
   @HttpCode(200)
   @ApiOperation({
     summary: 'Records a stream of commands, one a line; answers with a line for each not appended and a summary.',

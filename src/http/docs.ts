@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { openApiDocument } from './openapi.js';
+import { NEEDING_NOTHING } from './scopes.js';
 
 /** The files of Swagger UI that the page needs, from the copy that @nestjs/swagger brings along. */
 const ASSETS: Readonly<Record<string, string>> = {
@@ -34,10 +35,12 @@ export function serveDocs(app: NestFastifyApplication): void {
   const own = createRequire(import.meta.url);
   const ui = dirname(createRequire(own.resolve('@nestjs/swagger')).resolve('swagger-ui-dist/package.json'));
   const fastify = app.getHttpAdapter().getInstance();
-  fastify.get('/openapi.json', (_, reply) => reply.type('application/json').send(document));
-  fastify.get('/docs', (_, reply) => reply.type('text/html; charset=utf-8').send(PAGE));
-  fastify.get('/docs/start.js', (_, reply) => reply.type('text/javascript; charset=utf-8').send(START));
+  // The interface is no secret; what is behind it is.
+  const open = { config: NEEDING_NOTHING };
+  fastify.get('/openapi.json', open, (_, reply) => reply.type('application/json').send(document));
+  fastify.get('/docs', open, (_, reply) => reply.type('text/html; charset=utf-8').send(PAGE));
+  fastify.get('/docs/start.js', open, (_, reply) => reply.type('text/javascript; charset=utf-8').send(START));
   for (const [name, type] of Object.entries(ASSETS)) {
-    fastify.get(`/docs/${name}`, async (_, reply) => reply.type(type).send(await readFile(join(ui, name))));
+    fastify.get(`/docs/${name}`, open, async (_, reply) => reply.type(type).send(await readFile(join(ui, name))));
   }
 }

@@ -1,18 +1,14 @@
-import { once } from 'node:events';
-import type { ServerResponse } from 'node:http';
 import { Controller, Get, Headers, Logger, type OnModuleDestroy, Query, Res } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { firstValueFrom, fromEvent, takeUntil } from 'rxjs';
 import { EventStore, type Position } from '../event-store/event-store.js';
 import { eventView, Queries } from '../read-models/queries.js';
+import { LiveClients, type SendEvent } from './live-clients.js';
 import { Answers, EVENT_EXAMPLE, Refuses } from './openapi.js';
 import { orThrow, ProblemError } from './problem.js';
 import { Checked, KnownQuery, Limit, momentOf, parsePosition, PositionField } from './questions.js';
-
-const HEARTBEAT_MS = 15_000;
-/** A client that takes nothing for so long is cut; it resumes from the last event it has. */
-const PATIENCE_MS = 30_000;
+import { Needs } from './scopes.js';
 
 class EventsQuery extends KnownQuery {
   @PositionField('Begin after this position. By default at the beginning.') after?: bigint;
@@ -26,8 +22,7 @@ class LiveQuery {
 @ApiTags('events')
 @Controller('v1/events')
 export class EventsController implements OnModuleDestroy {
-  private readonly logger = new Logger('events');
-  private readonly following = new Map<ServerResponse, AbortController>();
+  private readonly clients = new LiveClients((message) => new Logger('events').warn(message));
 
   constructor(
     private readonly queries: Queries,
@@ -35,6 +30,7 @@ export class EventsController implements OnModuleDestroy {
   ) {}
 
   @Get()
+  @Needs('audit:read', 'unbound')
   @ApiOperation({ summary: 'The log as it is stored, in the order of positions.' })
   @Answers('A page of events.', { items: [EVENT_EXAMPLE], next: '42', knownAt: null, position: '42' })
   @Refuses('invalid-command', 'not-caught-up', 'store-unavailable')
@@ -46,6 +42,7 @@ export class EventsController implements OnModuleDestroy {
   }
 
   @Get('live')
+  @Needs('audit:read', 'unbound')
   @ApiOperation({ summary: 'The log and what is appended from now on, as server-sent events; `id` is the position.' })
   @ApiHeader({
     name: 'Last-Event-ID',
@@ -60,37 +57,18 @@ export class EventsController implements OnModuleDestroy {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const after = resumeFrom(lastEventId) ?? query.after ?? 0n;
-    reply.hijack();
-    const out = reply.raw;
-    out.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' }).flushHeaders();
-    if (out.req.method === 'HEAD') return void out.end();
-    const gone = new AbortController();
-    this.following.set(out, gone);
-    out.once('close', () => gone.abort());
-    const heartbeat = setInterval(() => out.writableNeedDrain || out.write(': heartbeat\n\n'), HEARTBEAT_MS);
-    try {
-      await this.follow(out, after, gone.signal);
-    } catch (error) {
-      if (!gone.signal.aborted) this.logger.warn(`a live client was cut: ${String(error)}`);
-      out.destroy();
-    } finally {
-      clearInterval(heartbeat);
-      this.following.delete(out);
-    }
+    await this.clients.serve(reply, (send, gone) => this.follow(send, after, gone));
   }
 
   /**
    * The subscription only rings: the log is read at the pace of the client, so that nothing piles up in between.
    * Rejects when the client has gone or does not read.
    */
-  private async follow(out: ServerResponse, after: Position, gone: AbortSignal): Promise<void> {
+  private async follow(send: SendEvent, after: Position, gone: AbortSignal): Promise<void> {
     let last = after;
     while (!gone.aborted) {
       for await (const event of this.store.readAll({ after: last })) {
-        const text = `id: ${event.position}\ndata: ${JSON.stringify(eventView(event))}\n\n`;
-        if (!out.write(text))
-          await once(out, 'drain', { signal: AbortSignal.any([gone, AbortSignal.timeout(PATIENCE_MS)]) });
-        gone.throwIfAborted();
+        await send(String(event.position), eventView(event));
         last = event.position;
       }
       const bell = this.store.subscribe({ after: last }).pipe(takeUntil(fromEvent(gone, 'abort')));
@@ -98,12 +76,8 @@ export class EventsController implements OnModuleDestroy {
     }
   }
 
-  /** Lets the live clients go, or the server would wait for them to leave. */
   onModuleDestroy(): void {
-    for (const [out, gone] of this.following) {
-      gone.abort();
-      out.end();
-    }
+    this.clients.close();
   }
 }
 

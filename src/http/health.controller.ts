@@ -2,6 +2,7 @@ import { Controller, Get } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Answers, Refuses } from './openapi.js';
 import { ProblemError } from './problem.js';
+import { NeedsNothing } from './scopes.js';
 
 /** Whether the service can answer: the store is reached and the read models have caught up once. */
 export abstract class Readiness {
@@ -17,6 +18,7 @@ export class HealthController {
   constructor(private readonly readiness: Readiness) {}
 
   @Get('live')
+  @NeedsNothing()
   @ApiOperation({ summary: 'Whether the process runs.' })
   @Answers('It does.', { status: 'live' })
   alive(): object {
@@ -24,6 +26,7 @@ export class HealthController {
   }
 
   @Get('ready')
+  @NeedsNothing()
   @ApiOperation({ summary: 'Whether the service can answer.' })
   @Answers('It can.', { status: 'ready' })
   @Refuses('store-unavailable', 'not-caught-up')

@@ -7,6 +7,8 @@ type EdgeCode =
   | 'malformed-json'
   | 'batch-too-large'
   | 'unsupported-media-type'
+  | 'unauthenticated'
+  | 'authentication-unavailable'
   | 'not-caught-up'
   | 'store-unavailable'
   | 'internal-error';
@@ -18,6 +20,8 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
   'invalid-command': [400, 'The request is not valid'],
   precision: [400, 'An amount has more digits than its currency'],
   'malformed-json': [400, 'The body is not JSON'],
+  unauthenticated: [401, 'It is not known who asks'],
+  forbidden: [403, 'The caller may not do this'],
   'unknown-account': [404, 'No such account is known'],
   'unknown-promotion': [404, 'No such promotion is known'],
   'unknown-click': [404, 'No such click is known'],
@@ -42,6 +46,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
   'no-fx-rate': [422, 'No exchange rate is known'],
   'stale-fx-rate': [422, 'The exchange rate is too old'],
   'internal-error': [500, 'Something went wrong here'],
+  'authentication-unavailable': [503, 'Who asks cannot be found out now'],
   'not-caught-up': [503, 'The answer is not up to date yet'],
   'store-unavailable': [503, 'The store cannot be reached'],
 };

@@ -1,6 +1,9 @@
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { IncomingMessage } from 'node:http';
 import { parse } from 'node:querystring';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Identify, keepGate } from './auth/gate.js';
+import { CORRELATION_HEADER, correlationIdOf } from './correlation.js';
 import { serveDocs } from './docs.js';
 import { ProblemError, ProblemFilter, problemOf, sendProblem } from './problem.js';
 
@@ -13,13 +16,17 @@ const LONGEST_PARAMETER = 3 * 128;
 export function createAdapter(): FastifyAdapter {
   return new FastifyAdapter({
     logger: false,
+    requestIdHeader: false,
+    genReqId: ({ headers }: IncomingMessage) => correlationIdOf(headers),
     bodyLimit: BODY_LIMIT_BYTES,
     connectionTimeout: IDLE_MS,
     // An import takes as long as it takes; what keeps sending is not cut.
     requestTimeout: 0,
     // The router's own refusals, of a path that cannot be decoded, come before Nest could see them.
-    frameworkErrors: (_error: unknown, _request: unknown, reply: FastifyReply) =>
-      sendProblem(reply, problemOf('not-found', 'The path cannot be read.')),
+    frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+      answerCorrelationId(request, reply);
+      sendProblem(reply, problemOf('not-found', 'The path cannot be read.'));
+    },
     routerOptions: {
       maxParamLength: LONGEST_PARAMETER,
       // A plus is a plus, as in the offset of an instant: a query is no form.
@@ -28,13 +35,21 @@ export function createAdapter(): FastifyAdapter {
   });
 }
 
-/** Everything between Nest's controllers and the wire: body parsers, problems, documents. Before `init`. */
-export function dressApp(app: NestFastifyApplication): NestFastifyApplication {
+/** Everything between Nest's controllers and the wire: the gate, body parsers, problems, documents. Before `init`. */
+export function dressApp(app: NestFastifyApplication, identify?: Identify): NestFastifyApplication {
+  const fastify = app.getHttpAdapter().getInstance();
+  fastify.addHook('onRequest', async (request, reply) => answerCorrelationId(request, reply));
+  keepGate(app, identify);
   app.useGlobalFilters(new ProblemFilter());
   addBodyParsers(app);
   serveDocs(app);
   return app;
 }
+
+/** On the connection itself, so that answers that are written past Fastify bear it, too. */
+const answerCorrelationId = ({ id }: FastifyRequest, { raw }: FastifyReply): void => {
+  raw.setHeader(CORRELATION_HEADER, id);
+};
 
 const IMPORT = '/v1/import';
 

@@ -5,6 +5,7 @@
 export const REFUSAL_CODES = [
   'invalid-command', // by the command alone; by the ledger's state it comes after `revocation-too-early` (see `decide`)
   'precision',
+  'forbidden', // by what the caller may do, whatever is recorded
   'conflicting-duplicate',
   'unknown-account',
   'unknown-promotion',

@@ -54,7 +54,7 @@ export class AccountsReader {
   /** The account if its opening is known, be it not open yet. */
   account(advertiserId: string, marketplace: string, known: Position): AccountRow | Refusal {
     const row = this.statements.account.get(advertiserId, marketplace, known);
-    if (!row) return refuse('unknown-account', `${advertiserId} has no account in ${marketplace}`);
+    if (!row) return refuse('unknown-account', 'There is no such account.');
     const { id, currency, openedAt } = row as { id: bigint; currency: string; openedAt: bigint };
     return { id: Number(id), advertiserId, marketplace, currency, openedAt: instantOf(Number(openedAt)) };
   }

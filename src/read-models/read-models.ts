@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreUnavailableError, type EventStore, type Position } from '../event-store/event-store.js';
 import { daysMs } from '../kernel/calendar.js';
-import type { Instant } from '../kernel/instant.js';
+import { instantOf, type Instant } from '../kernel/instant.js';
+import { NoticesModel } from '../notices/notices-model.js';
 import type { SubjectFacts } from '../promotions/domain/facts.js';
 import { rulesOf, type Rules } from '../promotions/domain/rules.js';
 import { notCombinableSince } from '../promotions/domain/stacking.js';
@@ -15,7 +16,7 @@ import { LogTimes } from './log-times.js';
 import type { Moment } from './moment.js';
 import { PromotionsModel } from './promotions-model.js';
 import { RatesModel } from './rates-model.js';
-import { ReadModelRunner } from './runner.js';
+import { ReadModelRunner, type ProjectionObserver } from './runner.js';
 import { Statements } from './statement.js';
 import { Subjects } from './subjects.js';
 
@@ -40,6 +41,7 @@ export class ReadModels {
   readonly promotions: PromotionsModel;
   readonly rates: RatesModel;
   readonly times: LogTimes;
+  readonly notices: NoticesModel;
   private readonly subjects: Subjects;
   readonly runner: ReadModelRunner;
   /** Null until the store has been reached. */
@@ -51,12 +53,15 @@ export class ReadModels {
   constructor(
     private readonly store: EventStore,
     private readonly db: ReadModelDatabase,
+    observer?: ProjectionObserver,
+    clock: () => Instant = () => instantOf(Date.now()),
   ) {
     const accounts = new AccountsModel(db);
     this.campaigns = new CampaignsModel(db);
     this.promotions = new PromotionsModel(db);
     this.rates = new RatesModel(db);
     this.times = new LogTimes(db);
+    this.notices = new NoticesModel(db, clock);
     const reader = new AccountsReader(db, accounts);
     this.accounts = new AccountQueries(db, reader, (promotionId, known) => {
       const terms = this.promotions.stateOf(promotionId, known)?.terms;
@@ -68,8 +73,8 @@ export class ReadModels {
     this.statements = new Statements(db, reader);
     this.subjects = new Subjects(db, reader, this.campaigns, this.promotions);
     this.clicks = new ClickExplanations(store, reader);
-    const models = [this.times, accounts, this.campaigns, this.promotions, this.rates];
-    this.runner = new ReadModelRunner(store, db, models);
+    const models = [this.times, accounts, this.campaigns, this.promotions, this.rates, this.notices];
+    this.runner = new ReadModelRunner(store, db, models, observer);
   }
 
   /** Waits until all that is recorded now is included; its position. Throws NotCaughtUpError. */

@@ -5,6 +5,16 @@ import type { ReadModel, ReadModelDatabase } from './database.js';
 /** So many events at most share a transaction: it bounds what a crash makes the next start repeat. */
 const TRANSACTION_EVENTS = 2000;
 
+/** What is told of the feeding, to be counted and traced. It never throws. */
+export interface ProjectionObserver {
+  /** So many events, the last of them at `through`, were included together; that began at `startedMs` of `performance.now()`. */
+  projected(through: Position, events: number, startedMs: number): void;
+  /** The models stand still. */
+  stopped(error: Error): void;
+}
+
+const UNOBSERVED: ProjectionObserver = { projected: () => undefined, stopped: () => undefined };
+
 interface Waiter {
   readonly position: Position;
   settle(outcome: boolean | Error): void;
@@ -22,12 +32,14 @@ export class ReadModelRunner {
   private committed: Position = 0n;
   private uncommitted: Recorded | undefined;
   private uncommittedEvents = 0;
+  private beganMs = 0;
   private flush: NodeJS.Immediate | undefined;
 
   constructor(
     private readonly store: EventStore,
     private readonly db: ReadModelDatabase,
     private readonly models: readonly ReadModel[],
+    private readonly observer = UNOBSERVED,
   ) {}
 
   /** The last position that every answer may include; what the models hold beyond it is not committed yet. */
@@ -107,7 +119,10 @@ export class ReadModelRunner {
   private receive(event: Recorded): void {
     if (this.failure) return;
     try {
-      if (!this.uncommitted) this.db.begin();
+      if (!this.uncommitted) {
+        this.beganMs = performance.now();
+        this.db.begin();
+      }
       this.uncommitted = event;
       for (const model of this.models) model.apply(event);
       this.uncommittedEvents += 1;
@@ -137,6 +152,7 @@ export class ReadModelRunner {
       return this.fail(error);
     }
     this.committed = this.uncommitted.position;
+    this.observer.projected(this.committed, this.uncommittedEvents, this.beganMs);
     this.uncommitted = undefined;
     this.uncommittedEvents = 0;
     this.settle((waiter) => (waiter.position <= this.committed ? true : undefined));
@@ -147,6 +163,7 @@ export class ReadModelRunner {
     clearImmediate(this.flush);
     this.flush = undefined;
     this.failure = error instanceof Error ? error : new Error(String(error));
+    this.observer.stopped(this.failure);
     this.db.rollback();
     this.uncommitted = undefined;
     this.uncommittedEvents = 0;

@@ -4,7 +4,7 @@ import { SettingsError, loadSettings, storeShown } from '../../src/settings.js';
 describe('settings', () => {
   it('have sound defaults', () => {
     const before = new Date().toISOString();
-    const { clock, ...settings } = loadSettings({});
+    const { clock, observability: _, limits: _limits, notices: _notices, ...settings } = loadSettings({});
     expect(settings).toEqual({
       host: '127.0.0.1',
       port: 3000,
@@ -17,7 +17,13 @@ describe('settings', () => {
   });
 
   it('are read from the environment; an empty one is not set', () => {
-    const { clock, ...settings } = loadSettings({
+    const {
+      clock,
+      observability: _,
+      limits: _limits,
+      notices: _notices,
+      ...settings
+    } = loadSettings({
       HOST: '::1',
       PORT: '0',
       PROMOLEDGER_STORE: 'memory:',

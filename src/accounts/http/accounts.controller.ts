@@ -4,6 +4,7 @@ import { AdvertiserId, InstantField, MarketplaceCode, PromotionId } from '../../
 import { Answers, Refuses } from '../../http/openapi.js';
 import { ProblemError } from '../../http/problem.js';
 import { answered, Checked, MomentQuery, Nothing, PageQuery, performed } from '../../http/questions.js';
+import { Needs } from '../../http/scopes.js';
 import { DOTLESS_IDENTIFIER, MARKETPLACE } from '../../kernel/identifiers.js';
 import type { Instant } from '../../kernel/instant.js';
 import { Queries } from '../../read-models/queries.js';
@@ -46,6 +47,7 @@ export class AccountsController {
   ) {}
 
   @Get('accounts')
+  @Needs('ledger:read', 'own')
   @ApiOperation({ summary: 'The accounts open at asOf.' })
   @Answers('A page of accounts, by advertiserId and marketplace.', examples.accounts)
   @Refuses('invalid-command', 'not-caught-up')
@@ -54,6 +56,7 @@ export class AccountsController {
   }
 
   @Get(`${ACCOUNT}/balance`)
+  @Needs('ledger:read', 'path')
   @ApiOperation({ summary: 'What an account has, credit by credit.' })
   @Answers('The balance.', examples.balance)
   @Refuses('invalid-command', 'unknown-account', 'not-caught-up')
@@ -63,6 +66,7 @@ export class AccountsController {
   }
 
   @Get(`${ACCOUNT}/statement`)
+  @Needs('ledger:read', 'path')
   @ApiOperation({ summary: 'What changed the balance, in effective order.' })
   @Answers('A page of lines.', examples.statement)
   @Refuses('invalid-command', 'unknown-account', 'not-caught-up')
@@ -74,6 +78,7 @@ export class AccountsController {
   }
 
   @Get(`${ACCOUNT}/clicks/:clickId`)
+  @Needs('ledger:read', 'path')
   @ApiOperation({ summary: 'How a click was paid, and why each credit did or did not pay.' })
   @Answers('The click.', examples.click)
   @Refuses('invalid-command', 'unknown-account', 'unknown-click', 'not-caught-up')
@@ -87,6 +92,7 @@ export class AccountsController {
   }
 
   @Get(`${ACCOUNT}/qualification`)
+  @Needs('ledger:read', 'path')
   @ApiOperation({ summary: 'How far an advertiser is in a marketplace, product by product of the terms.' })
   @Answers('An item for every product.', examples.qualification)
   @Refuses('invalid-command', 'unknown-promotion', 'not-caught-up')
@@ -98,6 +104,7 @@ export class AccountsController {
   }
 
   @Post('expiry-runs')
+  @Needs('runs:execute', 'unbound')
   @HttpCode(200)
   @ApiOperation({ summary: 'Sweeps the credits that have ended and whose grace is over.' })
   @Answers('What was swept.', examples.expiryRun)

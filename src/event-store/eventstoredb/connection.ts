@@ -64,6 +64,7 @@ export class Connection {
     private readonly connectionString: string,
     private readonly report: (message: string) => void,
     readonly patience: Patience = PATIENCE,
+    private readonly reconnected: () => void = () => undefined,
   ) {
     this.#client = connect(connectionString);
   }
@@ -165,6 +166,7 @@ export class Connection {
     if (this.#lostAt === undefined) return;
     this.#lostAt = undefined;
     this.report('EventStoreDB answers again');
+    this.reconnected();
     this.#return.abort();
     this.#return = new AbortController();
   }

@@ -23,6 +23,7 @@ import {
   type Position,
   type Recorded,
 } from '../event-store.js';
+import { UNOBSERVED, type StoreObserver } from '../observer.js';
 import { Connection, type Patience } from './connection.js';
 import { KeyIndex, nearby } from './key-index.js';
 import { NOTHING_KNOWN, PAGE, ServerLog } from './server-log.js';
@@ -40,6 +41,7 @@ export interface EventStoreDbOptions {
   /** Told in a line when the server goes and comes. */
   readonly report: (message: string) => void;
   readonly patience?: Patience;
+  readonly observer?: StoreObserver;
 }
 
 /** What is under way when the store is closed is given so long, in ms. */
@@ -52,6 +54,7 @@ const CLOSING_MS = 10_000;
 export class EventStoreDbStore extends EventStore {
   readonly #connection: Connection;
   readonly #keys: KeyIndex;
+  readonly #observer: StoreObserver;
   readonly #prefix: string;
   readonly #log: ServerLog;
   readonly #ours: LogFilter;
@@ -59,9 +62,11 @@ export class EventStoreDbStore extends EventStore {
   #end = NOTHING_KNOWN;
   #indexIsOurs: Promise<void> | undefined;
 
-  constructor({ connectionString, streamPrefix, categories, indexPath, report, patience }: EventStoreDbOptions) {
+  constructor(options: EventStoreDbOptions) {
     super();
-    this.#connection = new Connection(connectionString, report, patience);
+    const { connectionString, streamPrefix, categories, indexPath, report, patience, observer = UNOBSERVED } = options;
+    this.#observer = observer;
+    this.#connection = new Connection(connectionString, report, patience, () => observer.reconnected());
     this.#keys = new KeyIndex(indexPath, report);
     this.#prefix = streamPrefix;
     this.#log = new ServerLog(this.#connection, streamPrefix);
@@ -180,11 +185,13 @@ export class EventStoreDbStore extends EventStore {
   async #write(stream: string, revision: number, batch: JSONEventData[], keys: readonly Buffer[]) {
     const expectedRevision = revision < 0 ? NO_STREAM : BigInt(revision);
     const first = revision + 1;
+    const startedMs = performance.now();
     try {
       const { success, position } = await this.#connection.attempt((client, deadline) =>
         client.appendToStream(this.#prefix + stream, batch, { expectedRevision, deadline, requiresLeader: true }),
       );
       if (!success) return undefined;
+      this.#observer.committed(batch.length, (performance.now() - startedMs) / 1000);
       // Of a batch the server tells the last position only, and of one that it had already perhaps none.
       const told = batch.length === 1 && position && position.commit > 0n && position.commit === position.prepare;
       const appended = told

@@ -18,6 +18,7 @@ interface ServerMetadata {
   readonly id: string;
   readonly version: number;
   readonly recordedAt?: Instant;
+  readonly actor?: string;
   readonly $correlationId?: string;
   readonly $causationId?: string;
 }
@@ -28,11 +29,12 @@ export const eventKey = (stream: string, id: string): Buffer =>
 
 /** To be made once for an append, and sent with each of its attempts. */
 export function toServer({ id, type, data, metadata }: NewEvent): JSONEventData {
-  const { version, recordedAt, correlationId, causationId } = metadata;
+  const { version, recordedAt, actor, correlationId, causationId } = metadata;
   const kept: ServerMetadata = {
     id,
     version,
     ...(recordedAt && { recordedAt }),
+    ...(actor && { actor }),
     ...(correlationId && { $correlationId: correlationId }),
     ...(causationId && { $causationId: causationId }),
   };
@@ -50,12 +52,14 @@ export class ForeignEventError extends Error {
 
 /** Throws ForeignEventError. */
 export function fromServer(event: ServerEvent, prefix: string): Recorded {
-  const { id, version, recordedAt, $correlationId, $causationId } = (event.metadata ?? {}) as Partial<ServerMetadata>;
+  const written = (event.metadata ?? {}) as Partial<ServerMetadata>;
+  const { id, version, recordedAt, actor, $correlationId, $causationId } = written;
   if (id === undefined || version === undefined || !event.isJson) {
     throw new ForeignEventError(`event ${event.revision} of ${event.streamId} was not written by this ledger`);
   }
   const metadata: EventMetadata = {
     version,
+    ...(actor && { actor }),
     ...($correlationId && { correlationId: $correlationId }),
     ...($causationId && { causationId: $causationId }),
   };

@@ -12,6 +12,7 @@ import {
   type Position,
   type Recorded,
 } from '../event-store.js';
+import { UNOBSERVED, type StoreObserver } from '../observer.js';
 import { openLedgerFile } from './ledger-file.js';
 import { all, eventsOf, one, prepareLog, prepareStatements, type Statements } from './statements.js';
 
@@ -26,17 +27,19 @@ export class SqliteEventStore extends EmbeddedEventStore {
   readonly #db: DatabaseSync;
   readonly #statements: Statements;
   readonly #nowMs: () => number;
+  readonly #observer: StoreObserver;
   #queue: PendingAppend[] = [];
   #committed: LogState;
 
   /** Opens or creates the ledger's file. Throws StoreInUseError or LedgerFileError. */
-  static open(path: string): SqliteEventStore {
-    return new SqliteEventStore(openLedgerFile(path));
+  static open(path: string, observer?: StoreObserver): SqliteEventStore {
+    return new SqliteEventStore(openLedgerFile(path), Date.now, observer);
   }
 
   /** Takes over a database that `openLedgerFile` opened. `nowMs` is the clock of `recordedAt`. */
-  constructor(db: DatabaseSync, nowMs: () => number = Date.now) {
+  constructor(db: DatabaseSync, nowMs: () => number = Date.now, observer: StoreObserver = UNOBSERVED) {
     super();
+    this.#observer = observer;
     this.#db = db;
     this.#nowMs = nowMs;
     this.#statements = prepareStatements(db);
@@ -110,6 +113,7 @@ export class SqliteEventStore extends EmbeddedEventStore {
     if (this.#queue.length > 0) setImmediate(() => this.#commitGroup());
     const state = { ...this.#committed, types: new Map(this.#committed.types) };
     let answers: (Appended | AppendConflict)[];
+    const startedMs = performance.now();
     try {
       this.#statements.begin.run();
       answers = group.map((append) => this.#write(append, state));
@@ -122,10 +126,11 @@ export class SqliteEventStore extends EmbeddedEventStore {
       for (const { reject } of group) reject(unavailable);
       return;
     }
-    const hasGrown = state.position > this.#committed.position;
+    const events = state.position - this.#committed.position;
     this.#committed = state;
+    if (events > 0) this.#observer.committed(events, (performance.now() - startedMs) / 1000);
     group.forEach(({ resolve }, index) => resolve(answers[index]!));
-    if (hasGrown) this.wakeFollowers();
+    if (events > 0) this.wakeFollowers();
   }
 
   #nextGroup(): PendingAppend[] {

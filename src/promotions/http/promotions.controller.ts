@@ -3,6 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Answers, Refuses } from '../../http/openapi.js';
 import { ProblemError } from '../../http/problem.js';
 import { answered, Checked, MomentQuery, Nothing, PageQuery, performed } from '../../http/questions.js';
+import { Needs } from '../../http/scopes.js';
 import { DOTLESS_IDENTIFIER } from '../../kernel/identifiers.js';
 import { Queries } from '../../read-models/queries.js';
 import { Disbursements } from '../disbursements.js';
@@ -20,6 +21,7 @@ export class PromotionsController {
   ) {}
 
   @Get()
+  @Needs('ledger:read', 'anybody')
   @ApiOperation({ summary: 'The promotions that were published.' })
   @Answers('A page of promotions.', examples.promotions)
   @Refuses('invalid-command', 'not-caught-up')
@@ -28,6 +30,7 @@ export class PromotionsController {
   }
 
   @Post('preview')
+  @Needs('audit:read', 'unbound')
   @HttpCode(200)
   @ApiOperation({
     summary: 'What terms would have given, had their runs been performed on what is known. Nothing is recorded.',
@@ -39,6 +42,7 @@ export class PromotionsController {
   }
 
   @Get(':promotionId')
+  @Needs('ledger:read', 'anybody')
   @ApiOperation({ summary: 'Terms, calendar, revision and state of a promotion.' })
   @Answers('The promotion.', examples.promotion)
   @Refuses('invalid-command', 'unknown-promotion', 'not-caught-up')
@@ -47,6 +51,7 @@ export class PromotionsController {
   }
 
   @Get(':promotionId/disbursements')
+  @Needs('ledger:read', 'own')
   @ApiOperation({ summary: 'The runs of the calendar and what came of them.' })
   @Answers('An item for each run.', examples.disbursements)
   @Refuses('invalid-command', 'unknown-promotion', 'not-caught-up')
@@ -55,6 +60,7 @@ export class PromotionsController {
   }
 
   @Post(':promotionId/disbursements/:date')
+  @Needs('runs:execute', 'unbound')
   @HttpCode(200)
   @ApiOperation({ summary: 'Performs a run, or answers with the result of one that was performed.' })
   @Answers('The run.', examples.run)

@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto';
+import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { actingAs } from '../../commands/origin.js';
+import { isBound, isWithin } from '../../kernel/bounds.js';
+import { admit, type Caller, knownCallerOf, mayUse } from '../caller.js';
+import { problemFor, ProblemError, sendProblem } from '../problem.js';
+import type { RouteNeed } from '../scopes.js';
+import { identifyBy } from './identify.js';
+import { UnauthenticatedError } from './unauthenticated.js';
+
+/** Who sends a request. Throws a problem when that is not to be told. */
+export type Identify = (request: FastifyRequest) => Caller | Promise<Caller>;
+
+/**
+ * Lets in who may: before a body is read, and for every route that Fastify has, be it Nest's or not. A route that does
+ * not declare what it needs lets in nobody, so a new one cannot be open by mistake.
+ */
+export function keepGate(app: NestFastifyApplication, identify: Identify = identifyBy(null)): void {
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .addHook('onRequest', async (request, reply) => {
+      try {
+        await letIn(request, identify);
+      } catch (error) {
+        await turnAway(request, reply, error);
+      }
+    });
+  app.useGlobalInterceptors(new OriginOfEvents());
+}
+
+async function letIn(request: FastifyRequest, identify: Identify): Promise<void> {
+  if (request.is404) return;
+  const need = needOf(request);
+  if (need === 'nothing') return;
+  const caller = await identify(request);
+  if (!need || !mayUse(caller, ...need.anyOf)) throw new ProblemError('forbidden', 'The caller may not do this.');
+  if (need.reach === 'unbound' && isBound(caller)) throw new ProblemError('forbidden', 'The caller may not do this.');
+  if (need.reach === 'path') hideOthers(request, caller);
+  admit(request, caller);
+}
+
+const needOf = ({ routeOptions }: FastifyRequest) => (routeOptions.config as Partial<RouteNeed>).need;
+
+/** No account will ever have this name: nobody can know it before the process is over. */
+const NOBODY = `nobody:${randomUUID()}`;
+
+/**
+ * Whoever lies beyond a caller's bounds is asked for under a name that nobody has, so that the answer is in every byte
+ * that of an advertiser who does not exist, whatever the route answers then. It costs what such an answer costs.
+ */
+function hideOthers(request: FastifyRequest, caller: Caller): void {
+  const path = request.params as { advertiserId: string; marketplace: string };
+  if (!isWithin(caller, path)) path.advertiserId = NOBODY;
+}
+
+const REALM = 'Bearer realm="promoledger"';
+
+/** What a client is to do about it, as RFC 6750 has it. */
+function challengeOf(request: FastifyRequest, error: unknown): string | undefined {
+  if (error instanceof UnauthenticatedError) return error.error ? `${REALM}, error="${error.error}"` : REALM;
+  if (!(error instanceof ProblemError) || error.code !== 'forbidden') return undefined;
+  const need = needOf(request);
+  const scope = typeof need === 'object' ? `, scope="${need.anyOf.join(' ')}"` : '';
+  return `${REALM}, error="insufficient_scope"${scope}`;
+}
+
+async function turnAway(request: FastifyRequest, reply: FastifyReply, error: unknown): Promise<void> {
+  const challenge = challengeOf(request, error);
+  if (challenge !== undefined) reply.header('www-authenticate', challenge);
+  sendProblem(reply, problemFor(error));
+  await reply;
+}
+
+/** Every event that a request makes bears who sent it, and its correlation id. */
+class OriginOfEvents implements NestInterceptor {
+  intercept(context: ExecutionContext, next: CallHandler) {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const caller = knownCallerOf(request);
+    if (!caller) return next.handle();
+    return actingAs({ actor: caller.subject, correlationId: request.id }, () => next.handle());
+  }
+}
