@@ -23,7 +23,7 @@ const PURE = /^(src\/kernel\/|src\/[a-z-]+\/domain\/|projections\/)/;
 /** Who may import whom: the tree of the README, as data. */
 const RULES: readonly Rule[] = [
   { files: /^src\/kernel\//, may: /^src\/kernel\//, packages: NOTHING },
-  ...['accounts', 'campaigns', 'fx', 'promotions'].map((name) => ({
+  ...['accounts', 'audit', 'campaigns', 'fx', 'promotions'].map((name) => ({
     files: new RegExp(`^src/${name}/domain/`),
     may: new RegExp(`^src/(kernel|${name}/domain)/`),
     types: DOMAIN,
@@ -94,7 +94,7 @@ const BANNED_NAMES: ReadonlySet<string> = new Set([
 ]);
 
 /** Where amounts are: no number of JavaScript may come near them. */
-const MONEY = /^(src\/kernel\/money\.ts|src\/(accounts|fx)\/domain\/|projections\/)/;
+const MONEY = /^(src\/kernel\/money\.ts|src\/(accounts|audit|fx)\/domain\/|projections\/)/;
 
 const ENTRY_POINTS: readonly string[] = ['src/main.ts', 'src/cli.ts'];
 const LONGEST_FILE_LINES = 300;

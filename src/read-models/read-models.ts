@@ -8,6 +8,7 @@ import { notCombinableSince } from '../promotions/domain/stacking.js';
 import { AccountQueries, type AccountKey } from './accounts-queries.js';
 import { AccountsModel } from './accounts-model.js';
 import { AccountsReader } from './accounts-reader.js';
+import { AuditReader } from './audit-reader.js';
 import { CampaignsModel } from './campaigns-model.js';
 import { ClickExplanations } from './click-explanation.js';
 import type { ReadModelDatabase } from './database.js';
@@ -35,6 +36,7 @@ export class NotCaughtUpError extends Error {
 export class ReadModels {
   readonly accounts: AccountQueries;
   readonly statements: Statements;
+  readonly audit: AuditReader;
   readonly clicks: ClickExplanations;
   readonly campaigns: CampaignsModel;
   readonly promotions: PromotionsModel;
@@ -66,6 +68,7 @@ export class ReadModels {
       return daysMs(within);
     });
     this.statements = new Statements(db, reader);
+    this.audit = new AuditReader(db);
     this.subjects = new Subjects(db, reader, this.campaigns, this.promotions);
     this.clicks = new ClickExplanations(store, reader);
     const models = [this.times, accounts, this.campaigns, this.promotions, this.rates];

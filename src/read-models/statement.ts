@@ -34,7 +34,11 @@ export interface Period {
 /** Where the lapse of an unswept credit stands among the lines of its instant: after every position. */
 const LAST = 2n ** 63n - 1n;
 
-interface LineRow {
+/** What `lineOf` reads of the table of lines. */
+export const LINE_COLUMNS = `effective, position AS place, NULL AS lapsing, recorded, kind, credit_id AS creditId,
+  click_id AS clickId, impressions_id AS impressionsId, draws, amount, billable`;
+
+export interface LineRow {
   readonly effective: bigint;
   readonly place: bigint;
   /** The lapsing credit of a line that is derived; null when the line is stored. */
@@ -59,9 +63,7 @@ export class Statements {
   ) {
     // Both halves come in this order by an index, so SQLite merges them and reads no further than the page.
     this.lines = db.prepare(`
-      SELECT effective, position AS place, NULL AS lapsing, recorded, kind, credit_id AS creditId, click_id AS clickId,
-        impressions_id AS impressionsId, draws, amount, billable
-      FROM account_lines
+      SELECT ${LINE_COLUMNS} FROM account_lines
       WHERE account = :account AND effective >= :from AND effective < :until AND position <= :known
       UNION ALL
       SELECT expires_at, iif(swept_position <= :known, swept_position, ${LAST}), id,
@@ -120,7 +122,7 @@ export class Statements {
   }
 }
 
-function lineOf(row: LineRow, amountMinor: bigint, balance: bigint, currency: string): StatementLine {
+export function lineOf(row: LineRow, amountMinor: bigint, balance: bigint, currency: string): StatementLine {
   return {
     effectiveAt: instantOf(Number(row.effective)),
     recordedAt: row.recorded === null ? null : instantOf(Number(row.recorded)),
