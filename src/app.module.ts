@@ -6,6 +6,7 @@ import { accountDecider, type AccountState } from './accounts/domain/account.js'
 import type { AccountCommand } from './accounts/domain/decide.js';
 import type { AccountEvent } from './accounts/domain/events.js';
 import { ExpiryRuns } from './accounts/expiry.js';
+import { Books } from './audit/journal.js';
 import { Campaigns } from './campaigns/campaigns.js';
 import { CommandGateway } from './commands/gateway.js';
 import { Snapshots } from './commands/snapshots.js';
@@ -81,6 +82,7 @@ export class AppModule implements OnApplicationShutdown {
           (store, promotions, accounts, models) =>
             new Disbursements(store, promotions, accounts, models, settings.clock),
         ),
+        provide(Books, [EventStore], (store) => new Books(store)),
         provide(Previews, [ReadModels], (models) => new Previews(models)),
         provide(
           ExpiryRuns,
