@@ -31,3 +31,19 @@ export interface PeriodClosed {
     readonly fullTrialBalanceLines: number;
   };
 }
+
+/** The tree of the log up to a place, signed: whoever holds one can tell later whether anything before it was changed. */
+export interface CheckpointSigned {
+  readonly type: 'CheckpointSigned';
+  readonly data: {
+    /** A signed note (c2sp.org/signed-note) whose text is a checkpoint (c2sp.org/tlog-checkpoint). */
+    readonly note: string;
+    /** How many events the tree has: the first of the log. */
+    readonly treeSize: number;
+    /** Of the Merkle tree (RFC 9162), in hexadecimal. */
+    readonly rootHash: string;
+    /** Of the last of them, in the store in which it was signed. */
+    readonly position: string;
+    readonly signedAt: Instant;
+  };
+}

@@ -32,17 +32,18 @@ export function monthOf(period: string): Month | undefined {
 /** The month in which an instant lies. */
 export const periodAt = (instant: Instant): string => instant.slice(0, 7);
 
-/** What of a month is still to be done, in words, each with what it is about. */
-export type OpenWork = readonly Fault[];
-
-export interface ClosePeriod {
-  readonly type: 'ClosePeriod';
-  readonly data: { readonly period: string };
+/** What a month's closing depends on, besides the months closed before. */
+export interface Circumstances {
   readonly now: Instant;
   /** The month of the earliest fact of any account, by effective time; null: there is none. */
   readonly first: string | null;
-  /** Runs and sweeps that fell due before the end of the month and are not performed. */
-  readonly open: OpenWork;
+  /** Runs and sweeps that fell due before the end of the month and are not performed, in words. */
+  readonly open: readonly Fault[];
+}
+
+export interface ClosePeriod extends Circumstances {
+  readonly type: 'ClosePeriod';
+  readonly data: { readonly period: string };
   /** The books as of the month's end. */
   readonly books: Pick<
     PeriodClosed['data'],
@@ -50,7 +51,7 @@ export interface ClosePeriod {
   >;
 }
 
-/** The months that are closed, by the last of them: they are closed one after the other. */
+/** Months are closed one after the other: the last of them says which are. */
 export interface PeriodsState {
   readonly last: string | null;
 }
@@ -58,13 +59,10 @@ export interface PeriodsState {
 export const periodsDecider: Decider<PeriodsState, ClosePeriod, PeriodClosed> = {
   initial: { last: null },
 
-  decide({ data, now, first, open, books }, state) {
-    const month = monthOf(data.period);
-    if (!month) return refuse('invalid-command', `${data.period} is no month`);
-    const early = tooEarly(month, state, { now, first });
-    if (early) return early;
-    if (open.length > 0) return refuse('period-runs-open', `${data.period} has work that is not done`, open);
-    return [{ type: 'PeriodClosed', data: { ...month, ...books } }];
+  decide(command, state) {
+    const month = monthOf(command.data.period);
+    if (!month) return refuse('invalid-command', `${command.data.period} is no month`);
+    return whyNot(month, state, command) ?? [{ type: 'PeriodClosed', data: { ...month, ...command.books } }];
   },
 
   evolve: (_, event) => ({ last: event.data.period }),
@@ -72,22 +70,17 @@ export const periodsDecider: Decider<PeriodsState, ClosePeriod, PeriodClosed> = 
   idOf: ({ type, data }) => `${type}:${data.period}`,
 };
 
-/** Why a month cannot be closed yet, whatever its books say. */
-export function tooEarly(
-  month: Month,
+/** Why a month cannot be closed now, whatever its books say. */
+export function whyNot(
+  { period, to }: Month,
   { last }: PeriodsState,
-  { now, first }: Pick<ClosePeriod, 'now' | 'first'>,
+  { now, first, open }: Circumstances,
 ): Refusal | undefined {
-  const { period, to } = month;
   if (now < to) return refuse('period-not-over', `${period} is over at ${to}`);
   const next = last === null ? first : monthAfter(last);
-  if (next === period) return undefined;
-  return refuse(
-    'period-out-of-order',
-    next === null
-      ? 'There is no fact of any account yet, so there is no month to close.'
-      : `${next} is the month that can be closed now`,
-  );
+  if (next === null) return refuse('period-out-of-order', 'there is no month to close');
+  if (next !== period) return refuse('period-out-of-order', `${next} is the month to close, not ${period}`);
+  return open.length > 0 ? refuse('period-runs-open', `not all of ${period} is performed`, open) : undefined;
 }
 
 function monthAfter(period: string): string | null {
