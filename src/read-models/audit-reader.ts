@@ -3,9 +3,10 @@ import type { Position } from '../event-store/event-store.js';
 import { epochMs, instantOf, type Instant } from '../kernel/instant.js';
 import type { SpendKind } from '../promotions/domain/terms.js';
 import type { AccountKey } from './accounts-queries.js';
+import type { AccountsReader } from './accounts-reader.js';
 import type { ReadModelDatabase } from './database.js';
 import { instantIn, type Moment } from './moment.js';
-import { LINE_COLUMNS, lineOf, type LineRow, type StatementLine } from './statement.js';
+import { LAPSE_COLUMNS, LINE_COLUMNS, lineOf, type LineRow, type StatementLine } from './statement.js';
 
 /** So many lines are read at a time: no statement stays open while others write. */
 const CHUNK = 500;
@@ -26,11 +27,17 @@ export interface BilledSpend {
   readonly billedMinor: bigint;
 }
 
+/** What an account's statement tells, its balance after each line apart. */
+export type AccountLine = Omit<StatementLine, 'balance'>;
+
 /** What closing a period, comparing two moments and the report of the gap ask of the accounts' tables. */
 export class AuditReader {
-  private readonly statements: Record<'account' | 'opening' | 'unswept' | 'line' | 'billed', StatementSync>;
+  private readonly statements: Record<'account' | 'opening' | 'unswept' | 'line' | 'lapses' | 'billed', StatementSync>;
 
-  constructor(db: ReadModelDatabase) {
+  constructor(
+    db: ReadModelDatabase,
+    private readonly reader: AccountsReader,
+  ) {
     this.statements = {
       account: db.prepare(`SELECT id, currency FROM accounts
         WHERE advertiser_id = ? AND marketplace = ? AND position <= ?`),
@@ -43,6 +50,8 @@ export class AuditReader {
         ORDER BY c.sweepable_at, c.id LIMIT :limit`),
       line: db.prepare(`SELECT ${LINE_COLUMNS} FROM account_lines
         WHERE account = ? AND effective = ? AND position = ?`),
+      lapses: db.prepare(`SELECT ${LAPSE_COLUMNS} FROM credits
+        WHERE account = :account AND expires_at <= :until AND position <= :known`),
       billed: db.prepare(`SELECT effective, position, kind, product, billable FROM account_lines line
         WHERE account = :account AND (effective, position) > (:effective, :position) AND effective < :until
           AND position <= :known AND kind IN ('click', 'impressions') AND billable <> '0'
@@ -70,17 +79,22 @@ export class AuditReader {
   }
 
   /** The account's line that an event made; undefined when it made none. */
-  lineAt(
-    { advertiserId, marketplace }: AccountKey,
-    effectiveAt: Instant,
-    position: Position,
-  ): Omit<StatementLine, 'balance'> | undefined {
-    const account = this.accountOf({ advertiserId, marketplace }, position);
+  lineAt(key: AccountKey, effectiveAt: Instant, position: Position): AccountLine | undefined {
+    const account = this.accountOf(key, position);
     const row = account && this.statements.line.get(account.id, epochMs(effectiveAt), position);
-    if (!row) return undefined;
-    const line = row as unknown as LineRow;
-    const { balance: _, ...rest } = lineOf(line, BigInt(line.amount), 0n, account.currency);
-    return rest;
+    return row && lineShown(row as unknown as LineRow, null, account.currency);
+  }
+
+  /** The lines of credits that lapsed by the moment with something left, by creditId. */
+  lapsesBy(key: AccountKey, { asOf, known }: Moment): ReadonlyMap<string, AccountLine> {
+    const account = this.accountOf(key, known);
+    const rows = account ? this.statements.lapses.all({ account: account.id, until: epochMs(asOf), known }) : [];
+    const lapses = new Map<string, AccountLine>();
+    for (const row of rows as unknown as LineRow[]) {
+      const { held } = this.reader.creditSums(Number(row.lapsing), Number(row.effective) - 1, known);
+      if (held !== 0n) lapses.set(row.creditId!, lineShown(row, -held, account!.currency));
+    }
+    return lapses;
   }
 
   /** What was billed for spend in [from, until) and is not reversed at the moment, in effective order, in chunks. */
@@ -102,6 +116,11 @@ export class AuditReader {
     const row = this.statements.account.get(advertiserId, marketplace, known);
     return row && { id: Number(row['id']), currency: String(row['currency']) };
   }
+}
+
+function lineShown(row: LineRow, lapsedMinor: bigint | null, currency: string): AccountLine {
+  const { balance: _, ...line } = lineOf(row, lapsedMinor ?? BigInt(row.amount), 0n, currency);
+  return line;
 }
 
 const spendOf = (row: Record<string, unknown>): BilledSpend => ({

@@ -37,6 +37,10 @@ const LAST = 2n ** 63n - 1n;
 /** What `lineOf` reads of the table of lines. */
 export const LINE_COLUMNS = `effective, position AS place, NULL AS lapsing, recorded, kind, credit_id AS creditId,
   click_id AS clickId, impressions_id AS impressionsId, draws, amount, billable`;
+/** The same of the table of credits: the line at a credit's end. */
+export const LAPSE_COLUMNS = `expires_at AS effective, iif(swept_position <= :known, swept_position, ${LAST}) AS place,
+  id AS lapsing, iif(swept_position <= :known, swept_recorded, NULL) AS recorded, 'credit-expired' AS kind,
+  credit_id AS creditId, NULL AS clickId, NULL AS impressionsId, NULL AS draws, '0' AS amount, '0' AS billable`;
 
 export interface LineRow {
   readonly effective: bigint;
@@ -66,9 +70,7 @@ export class Statements {
       SELECT ${LINE_COLUMNS} FROM account_lines
       WHERE account = :account AND effective >= :from AND effective < :until AND position <= :known
       UNION ALL
-      SELECT expires_at, iif(swept_position <= :known, swept_position, ${LAST}), id,
-        iif(swept_position <= :known, swept_recorded, NULL), 'credit-expired', credit_id, NULL, NULL, NULL, '0', '0'
-      FROM credits
+      SELECT ${LAPSE_COLUMNS} FROM credits
       WHERE account = :account AND expires_at >= :from AND expires_at < :until AND position <= :known
       ORDER BY effective, place, creditId`);
   }
