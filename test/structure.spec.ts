@@ -56,6 +56,12 @@ const RULES: readonly Rule[] = [
     types: /^src\/settings\.ts$/,
     packages: /^(rxjs|node:(crypto|util|sqlite|timers\/promises))$/,
   },
+  // Seals and proofs: the log's port, and files of their own.
+  {
+    files: /^src\/audit\/seals\//,
+    may: /^src\/(kernel|audit\/(seals|domain))\/|^src\/event-store\/event-store\.ts$/,
+    packages: /^(rxjs|node:(crypto|fs|path|sqlite|timers\/promises))$/,
+  },
   // The folds brought to a server: they, and the adapter's connection.
   {
     files: /^src\/server-projections\//,

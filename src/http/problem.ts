@@ -9,6 +9,7 @@ type EdgeCode =
   | 'unsupported-media-type'
   | 'not-caught-up'
   | 'store-unavailable'
+  | 'seal-broken'
   | 'internal-error';
 
 export type ProblemCode = RefusalCode | EdgeCode;
@@ -24,6 +25,8 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
   'unknown-credit': [404, 'No such credit is known'],
   'unknown-run': [404, 'No such run is in the calendar'],
   'unknown-period': [404, 'No such period is closed'],
+  'unknown-event': [404, 'No such event is in the log'],
+  'no-checkpoint': [404, 'No checkpoint covers it'],
   'not-found': [404, 'Nothing is here'],
   'conflicting-duplicate': [409, 'The same key was recorded with other content'],
   'run-out-of-order': [409, 'An earlier run is still open'],
@@ -45,6 +48,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
   'cap-exceeded': [422, 'The cap would be exceeded'],
   'no-fx-rate': [422, 'No exchange rate is known'],
   'stale-fx-rate': [422, 'The exchange rate is too old'],
+  'seal-broken': [500, 'The ledger is not what was sealed'],
   'internal-error': [500, 'Something went wrong here'],
   'not-caught-up': [503, 'The answer is not up to date yet'],
   'store-unavailable': [503, 'The store cannot be reached'],
@@ -91,6 +95,8 @@ export function orThrow<T>(answer: T | Refusal): T {
 const NAMED: Readonly<Record<string, readonly [ProblemCode, string]>> = {
   BatchTooLargeError: ['batch-too-large', 'The fact is larger than the store takes.'],
   NotCaughtUpError: ['not-caught-up', 'The position asked for was not reached in time; ask again.'],
+  SealsLagError: ['not-caught-up', 'Sealing has not come so far yet; ask again.'],
+  SealBrokenError: ['seal-broken', 'The event is not what was sealed: verify the ledger.'],
   StoreUnavailableError: ['store-unavailable', 'Nothing that was not acknowledged is recorded; send it again.'],
 };
 

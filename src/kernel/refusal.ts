@@ -12,6 +12,8 @@ export const REFUSAL_CODES = [
   'unknown-credit',
   'unknown-run',
   'unknown-period',
+  'unknown-event',
+  'no-checkpoint',
   'not-found',
   'run-not-due',
   'run-out-of-order',
