@@ -6,6 +6,11 @@ import { accountDecider, type AccountState } from './accounts/domain/account.js'
 import type { AccountCommand } from './accounts/domain/decide.js';
 import type { AccountEvent } from './accounts/domain/events.js';
 import { ExpiryRuns } from './accounts/expiry.js';
+import { Books } from './audit/journal.js';
+import { Checkpoints } from './audit/seals/checkpoints.js';
+import { Proofs } from './audit/seals/proofs.js';
+import { Sealer } from './audit/seals/sealer.js';
+import { SigningKey } from './audit/seals/signing-key.js';
 import { Campaigns } from './campaigns/campaigns.js';
 import { CommandGateway } from './commands/gateway.js';
 import { Snapshots } from './commands/snapshots.js';
@@ -20,6 +25,7 @@ import { Readiness } from './http/health.controller.js';
 import { validateCommand } from './http/validation.js';
 import { STREAM_CATEGORIES } from './kernel/identifiers.js';
 import type { Decider } from './kernel/decider.js';
+import { instantOf } from './kernel/instant.js';
 import { Disbursements } from './promotions/disbursements.js';
 import { offerAt } from './promotions/offers.js';
 import { Previews } from './promotions/preview.js';
@@ -44,6 +50,8 @@ export class AppModule implements OnApplicationShutdown {
     @Inject(ReadModels) private readonly readModels: ReadModels,
     @Inject(Scheduler) private readonly scheduler: Scheduler,
     @Inject(Snapshots) private readonly snapshots: Snapshots,
+    @Inject(Checkpoints) private readonly checkpoints: Checkpoints,
+    @Inject(Sealer) private readonly sealer: Sealer,
   ) {}
 
   static forSettings(settings: Settings, overrides: Overrides = {}): DynamicModule {
@@ -81,6 +89,7 @@ export class AppModule implements OnApplicationShutdown {
           (store, promotions, accounts, models) =>
             new Disbursements(store, promotions, accounts, models, settings.clock),
         ),
+        provide(Books, [EventStore, ReadModels], (store, models) => new Books(store, models)),
         provide(Previews, [ReadModels], (models) => new Previews(models)),
         provide(
           ExpiryRuns,
@@ -94,6 +103,14 @@ export class AppModule implements OnApplicationShutdown {
             turned: () => undefined,
           });
         }),
+        provide(SigningKey, [EventStore], () => openSigningKey(settings)),
+        provide(Sealer, [EventStore], (store) => openSealer(store, settings)),
+        provide(Checkpoints, [EventStore, Sealer, SigningKey], (store, sealer, key) => {
+          const logger = new Logger('seals');
+          const warn = (message: string) => logger.warn(message);
+          return new Checkpoints(store, sealer, key, { now: realNow, everyMs: settings.checkpointEveryMs, warn });
+        }),
+        provide(Proofs, [EventStore, Sealer], (store, sealer) => new Proofs(store, sealer, realNow)),
         provide(Readiness, [ReadModels], (models) => new ReadModelsReadiness(models)),
       ],
     };
@@ -102,7 +119,9 @@ export class AppModule implements OnApplicationShutdown {
   /** What runs is let finish: the scheduler first, then the models, and the store when nothing needs it. */
   async onApplicationShutdown(): Promise<void> {
     await this.scheduler.stop();
+    await this.checkpoints.stop();
     this.readModels.close();
+    this.sealer.close();
     await this.store.close();
     this.snapshots.close();
   }
@@ -143,6 +162,27 @@ async function openReadModels(store: EventStore, { cachePath, clock }: Settings)
   const readModels = new ReadModels(store, db, undefined, clock);
   await readModels.start();
   return readModels;
+}
+
+/** What is recorded has the real time, whatever PROMOLEDGER_CLOCK says. */
+const realNow = () => instantOf(Date.now());
+
+/** A key that the settings name must be there; one beside the ledger is made when it is first needed. */
+export function openSigningKey({ ledgerName: name, signingKey }: Settings): SigningKey {
+  const logger = new Logger('seals');
+  const report = (message: string) => logger.warn(message);
+  const key = new SigningKey({ name, path: signingKey?.path ?? null, mayCreate: !signingKey?.isSet, report });
+  if (signingKey?.isSet) key.verifierKey();
+  return key;
+}
+
+/** The seals lie beside the ledger: `ledger.db` has `ledger.db.seals`. They follow the log in the background. */
+function openSealer(store: EventStore, { cachePath }: Settings): Sealer {
+  const logger = new Logger('seals');
+  const path = cachePath === null ? '' : `${cachePath}.seals`;
+  const sealer = new Sealer(store, path, (message) => logger.warn(message));
+  sealer.start();
+  return sealer;
 }
 
 class ReadModelsReadiness extends Readiness {

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { Command } from 'commander';
+import { Checkpoints } from './audit/seals/checkpoints.js';
 import { addLedgerCommands } from './cli/ledger.js';
 import { DIFFERS, print, REFUSED, RefusedError } from './cli/shell.js';
 import { CopyRefusedError } from './event-store/copy.js';
@@ -30,7 +31,10 @@ async function serve(): Promise<void> {
   const settings = loadSettings(process.env);
   const app = await createHttpApp(settings);
   await app.listen(settings.port, settings.host);
-  if (settings.scheduler) app.get(Scheduler).start();
+  if (settings.scheduler) {
+    app.get(Scheduler).start();
+    app.get(Checkpoints).start();
+  }
   console.log(
     `promoledger serves ${await app.getUrl()}/v1 from ${storeShown(settings.store)}; the API is described at /docs`,
   );

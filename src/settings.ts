@@ -15,6 +15,12 @@ export interface Settings {
   readonly streamPrefix: string;
   /** Where this process keeps what it can make again from the log (read models, snapshots, indexes); null for memory. */
   readonly cachePath: string | null;
+  /** What the ledger's checkpoints call it. */
+  readonly ledgerName: string;
+  /** Of the file with the key that signs them: as set, then it must be there; beside the ledger; or null for memory. */
+  readonly signingKey: { readonly path: string; readonly isSet: boolean } | null;
+  /** How old the last checkpoint may be before another is signed; null: none is by itself. */
+  readonly checkpointEveryMs: number | null;
   /** Whether due runs are performed by themselves. */
   readonly scheduler: boolean;
   /** What *now* is: the default of `asOf`, and what is due. */
@@ -68,12 +74,16 @@ export function loadSettings(env: Environment): Settings {
     return parsed as T;
   };
   const store = read('PROMOLEDGER_STORE', 'sqlite:./data/ledger.db', parseStore);
+  const cachePath = cachePathOf(String(store), env['PROMOLEDGER_CACHE'] || './data/eventstoredb');
   const settings: Settings = {
     host: read('HOST', '127.0.0.1', parseHost),
     port: read('PORT', '3000', parsePort),
     store,
     streamPrefix: read('PROMOLEDGER_STREAM_PREFIX', '', parsePrefix),
-    cachePath: cachePathOf(String(store), env['PROMOLEDGER_CACHE'] || './data/eventstoredb'),
+    cachePath,
+    ledgerName: read('PROMOLEDGER_LEDGER_NAME', 'promoledger', parseLedgerName),
+    signingKey: signingKeyOf(env['PROMOLEDGER_SIGNING_KEY'], cachePath),
+    checkpointEveryMs: read('PROMOLEDGER_CHECKPOINT_EVERY', 'PT1H', parseEvery),
     scheduler: read('PROMOLEDGER_SCHEDULER', 'on', parseSwitch),
     clock: read('PROMOLEDGER_CLOCK', '', parseClock),
     limits: readLimits(read),
@@ -125,6 +135,25 @@ function parsePrefix(text: string): string | string[] {
 function cachePathOf(store: string, elsewhere: string): string | null {
   if (store === 'memory:') return null;
   return store.startsWith(FILE) ? store.slice(FILE.length) : elsewhere;
+}
+
+/** It stands in signed notes, where a blank and a plus separate. */
+function parseLedgerName(text: string): string | string[] {
+  return /^[!-*,-~]{1,200}$/.test(text)
+    ? text
+    : [`must be at most 200 of ASCII, no blank and no plus, not ${shown(text)}`];
+}
+
+function signingKeyOf(path: string | undefined, cachePath: string | null): Settings['signingKey'] {
+  if (path) return { path, isSet: true };
+  return cachePath === null ? null : { path: `${cachePath}.key`, isSet: false };
+}
+
+function parseEvery(text: string): number | null | string[] {
+  if (text === 'off') return null;
+  const [, count, unit] = /^PT([1-9][0-9]{0,3})([SMH])$/.exec(text) ?? [];
+  const ms = { S: 1000, M: 60_000, H: 3_600_000 }[unit ?? ''];
+  return ms ? Number(count) * ms : [`must be a duration such as PT15M or PT1H, or off, not ${shown(text)}`];
 }
 
 function parseSwitch(text: string): boolean | string[] {

@@ -23,7 +23,7 @@ const PURE = /^(src\/kernel\/|src\/[a-z-]+\/domain\/|projections\/)/;
 /** Who may import whom: the tree of the README, as data. */
 const RULES: readonly Rule[] = [
   { files: /^src\/kernel\//, may: /^src\/kernel\//, packages: NOTHING },
-  ...['accounts', 'campaigns', 'fx', 'promotions'].map((name) => ({
+  ...['accounts', 'audit', 'campaigns', 'fx', 'promotions'].map((name) => ({
     files: new RegExp(`^src/${name}/domain/`),
     may: new RegExp(`^src/(kernel|${name}/domain)/`),
     types: DOMAIN,
@@ -69,6 +69,12 @@ const RULES: readonly Rule[] = [
     files: /^src\/notices\/[a-z-]+\.ts$/,
     may: /^src\/(kernel|notices|read-models|event-store\/event-store\.ts$)(?!.*\/http\/)/,
     packages: /^(standardwebhooks|node:(http|https|net|dns|sqlite))$/,
+  },
+  // Seals and proofs: the log's port, and files of their own.
+  {
+    files: /^src\/audit\/seals\//,
+    may: /^src\/(kernel|audit\/(seals|domain))\/|^src\/event-store\/event-store\.ts$/,
+    packages: /^(rxjs|node:(crypto|fs|path|sqlite|timers\/promises))$/,
   },
   // The folds brought to a server: they, and the adapter's connection.
   {
@@ -121,7 +127,7 @@ const BANNED_NAMES: ReadonlySet<string> = new Set([
 ]);
 
 /** Where amounts are: no number of JavaScript may come near them. */
-const MONEY = /^(src\/kernel\/money\.ts|src\/(accounts|fx|notices)\/domain\/|projections\/)/;
+const MONEY = /^(src\/kernel\/money\.ts|src\/(accounts|audit|fx|notices)\/domain\/|projections\/)/;
 
 const ENTRY_POINTS: readonly string[] = ['src/main.ts', 'src/cli.ts'];
 const LONGEST_FILE_LINES = 300;

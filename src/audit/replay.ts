@@ -3,10 +3,10 @@ import { currencyConversions, type CurrencyConversions } from '../../projections
 import { disbursements, type Disbursements } from '../../projections/disbursements.js';
 import { qualifyingWeeks, type QualifyingWeeks } from '../../projections/qualifying-weeks.js';
 import type { AccountEvent } from '../accounts/domain/events.js';
+import { effectiveAtOf } from '../accounts/domain/postings.js';
 import type { CampaignEvent } from '../campaigns/domain/events.js';
 import type { EventStore, Position, Recorded } from '../event-store/event-store.js';
 import type { FxEvent } from '../fx/domain/events.js';
-import { never } from '../kernel/decider.js';
 import { formatMinor, minorOf } from '../kernel/money.js';
 import type { Instant } from '../kernel/instant.js';
 import { byCodeUnit } from '../kernel/identifiers.js';
@@ -83,7 +83,7 @@ class Fold implements Replayed {
     const { advertiserId, marketplace } = event.data;
     const before = this.accounts.get(stream) ?? creditBalances.initial();
     // An account is known from its opening on, whenever that takes effect.
-    if (event.type !== 'AccountOpened' && effectiveAt(event) > this.asOf) return;
+    if (event.type !== 'AccountOpened' && effectiveAtOf(event) > this.asOf) return;
     const openedAt =
       event.type === 'AccountOpened' ? event.data.occurredAt : (this.accounts.get(stream)?.openedAt ?? null);
     this.accounts.set(stream, { ...creditBalances.evolve(before, event), advertiserId, marketplace, openedAt });
@@ -143,25 +143,6 @@ function spentOf(event: Extract<AccountEvent, { type: 'ClickSpent' | 'Impression
   return event.type === 'ClickSpent'
     ? { id: event.data.clickId, at, product, kind: 'clicks', own }
     : { id: event.data.impressionsId, at, product, kind: 'impressions', own };
-}
-
-function effectiveAt(event: AccountEvent): Instant {
-  switch (event.type) {
-    case 'AccountOpened':
-    case 'AccountStandingChanged':
-    case 'PaymentMethodChanged':
-    case 'ClickSpent':
-    case 'ImpressionsSpent':
-    case 'ClickReversed':
-    case 'CreditRevoked':
-      return event.data.occurredAt;
-    case 'CreditApplied':
-      return event.data.appliedAt;
-    case 'CreditExpired':
-      return event.data.expiredAt;
-    default:
-      return never(event);
-  }
 }
 
 /** What a balance must say, in the words of the balance. */

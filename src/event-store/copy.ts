@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { canonicalJson } from '../kernel/canonical-json.js';
 import { BatchTooLargeError, type EventStore, type Position, type Recorded } from './event-store.js';
 
 /** There is nothing to copy, or the target holds what the source does not: it is for its owner to say what is meant. */
@@ -165,17 +166,6 @@ const placeOf = ({ stream, revision, id }: Recorded) => `${id} (${stream}, revis
 
 /** All of an event but its position, as one line of JSON with its fields in order (RFC 8785). */
 const canonical = ({ position: _, ...event }: Recorded): string => canonicalJson(event);
-
-function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  const fields = value as Record<string, unknown>;
-  const names = Object.keys(fields).filter((name) => fields[name] !== undefined);
-  return `{${names
-    .sort()
-    .map((name) => `${JSON.stringify(name)}:${canonicalJson(fields[name])}`)
-    .join()}}`;
-}
 
 /** Positions say how far a log is read, not how many events that is. */
 function percentOf(progress: CopyProgress, what: string, head: Position): (position: Position) => void {

@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { AccountsController } from '../accounts/http/accounts.controller.js';
+import { ProofsController } from '../audit/http/proofs.controller.js';
 import { FxController } from '../fx/http/fx.controller.js';
 import { PromotionsController } from '../promotions/http/promotions.controller.js';
 import { SchemasController } from '../promotions/http/schemas.controller.js';
@@ -9,7 +10,7 @@ import { HealthController } from './health.controller.js';
 
 /**
  * Everything that answers over HTTP. The module that declares them provides CommandGateway, Queries, Disbursements,
- * Previews, ExpiryRuns, EventStore and Readiness.
+ * Previews, ExpiryRuns, EventStore, Proofs, Checkpoints, SigningKey and Readiness.
  */
 export const CONTROLLERS: Type[] = [
   CommandsController,
@@ -18,5 +19,6 @@ export const CONTROLLERS: Type[] = [
   SchemasController,
   FxController,
   EventsController,
+  ProofsController,
   HealthController,
 ];

@@ -11,6 +11,7 @@ type EdgeCode =
   | 'authentication-unavailable'
   | 'not-caught-up'
   | 'store-unavailable'
+  | 'seal-broken'
   | 'internal-error';
 
 export type ProblemCode = RefusalCode | EdgeCode;
@@ -27,12 +28,18 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
   'unknown-click': [404, 'No such click is known'],
   'unknown-credit': [404, 'No such credit is known'],
   'unknown-run': [404, 'No such run is in the calendar'],
+  'unknown-period': [404, 'No such period is closed'],
+  'unknown-event': [404, 'No such event is in the log'],
+  'no-checkpoint': [404, 'No checkpoint covers it'],
   'not-found': [404, 'Nothing is here'],
   'conflicting-duplicate': [409, 'The same key was recorded with other content'],
   'run-out-of-order': [409, 'An earlier run is still open'],
+  'period-out-of-order': [409, 'Another period is to be closed first'],
   'batch-too-large': [413, 'Too much in one request'],
   'unsupported-media-type': [415, 'The content type is not supported'],
   'run-not-due': [422, 'The run is not due yet'],
+  'period-not-over': [422, 'The period is not over yet'],
+  'period-runs-open': [422, 'Runs of the period are still open'],
   'partner-not-listed': [422, 'The terms do not list the partner'],
   'unknown-code': [422, 'The terms do not list the code'],
   'not-invited': [422, 'There is no invitation to withdraw'],
@@ -45,6 +52,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
   'cap-exceeded': [422, 'The cap would be exceeded'],
   'no-fx-rate': [422, 'No exchange rate is known'],
   'stale-fx-rate': [422, 'The exchange rate is too old'],
+  'seal-broken': [500, 'The ledger is not what was sealed'],
   'internal-error': [500, 'Something went wrong here'],
   'authentication-unavailable': [503, 'Who asks cannot be found out now'],
   'not-caught-up': [503, 'The answer is not up to date yet'],
@@ -92,6 +100,8 @@ export function orThrow<T>(answer: T | Refusal): T {
 const NAMED: Readonly<Record<string, readonly [ProblemCode, string]>> = {
   BatchTooLargeError: ['batch-too-large', 'The fact is larger than the store takes.'],
   NotCaughtUpError: ['not-caught-up', 'The position asked for was not reached in time; ask again.'],
+  SealsLagError: ['not-caught-up', 'Sealing has not come so far yet; ask again.'],
+  SealBrokenError: ['seal-broken', 'The event is not what was sealed: verify the ledger.'],
   StoreUnavailableError: ['store-unavailable', 'Nothing that was not acknowledged is recorded; send it again.'],
 };
 

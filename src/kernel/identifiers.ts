@@ -28,9 +28,11 @@ export const promotionStream = (promotionId: string): string => `promotion-${pro
 export const enrollmentStream = (promotionId: string, advertiserId: string): string =>
   `enrollment-${promotionId}.${advertiserId}`;
 export const fxStream = (base: string, quote: string): string => `fx-${base}.${quote}`;
+/** What the ledger says of itself: the checkpoints that seal it. */
+export const CHECKPOINTS_STREAM = 'audit-checkpoints';
 
 /** What the names of the ledger's streams begin with, each kind of stream one: the log is made of these. */
-export const STREAM_CATEGORIES = ['account-', 'campaign-', 'enrollment-', 'fx-', 'promotion-'] as const;
+export const STREAM_CATEGORIES = ['account-', 'audit-', 'campaign-', 'enrollment-', 'fx-', 'promotion-'] as const;
 
 /** The id of the one credit that a run may give for this: derived, so that two servers cannot give it twice. */
 export const derivedCreditId = (

@@ -62,8 +62,9 @@ export class Claims {
       this.notCombinable.delete(credit.advertiserId);
       return;
     }
-    // What a run itself records, and what the promotion was revised to, is asked for anew with each run.
-    if (stream.startsWith('promotion-')) return;
+    // What a run itself records, and what the promotion was revised to, is asked for anew with each run; what is said of
+    // the books is nobody's activity.
+    if (stream.startsWith('promotion-') || stream.startsWith('audit-')) return;
     const { advertiserId } = data as { readonly advertiserId?: string };
     // A pause or an end says the campaign, not whose it is.
     if (advertiserId === undefined) this.earned.clear();

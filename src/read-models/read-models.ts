@@ -9,9 +9,13 @@ import { notCombinableSince } from '../promotions/domain/stacking.js';
 import { AccountQueries, type AccountKey } from './accounts-queries.js';
 import { AccountsModel } from './accounts-model.js';
 import { AccountsReader } from './accounts-reader.js';
+import { AuditReader } from './audit-reader.js';
+import { BooksModel } from './books-model.js';
+import { BooksQueries } from './books-queries.js';
 import { CampaignsModel } from './campaigns-model.js';
 import { ClickExplanations } from './click-explanation.js';
 import type { ReadModelDatabase } from './database.js';
+import { JournalIndex } from './journal-index.js';
 import { LogTimes } from './log-times.js';
 import type { Moment } from './moment.js';
 import { PromotionsModel } from './promotions-model.js';
@@ -36,6 +40,9 @@ export class NotCaughtUpError extends Error {
 export class ReadModels {
   readonly accounts: AccountQueries;
   readonly statements: Statements;
+  readonly audit: AuditReader;
+  readonly books: BooksQueries;
+  readonly journal: JournalIndex;
   readonly clicks: ClickExplanations;
   readonly campaigns: CampaignsModel;
   readonly promotions: PromotionsModel;
@@ -57,6 +64,7 @@ export class ReadModels {
     clock: () => Instant = () => instantOf(Date.now()),
   ) {
     const accounts = new AccountsModel(db);
+    const books = new BooksModel(db);
     this.campaigns = new CampaignsModel(db);
     this.promotions = new PromotionsModel(db);
     this.rates = new RatesModel(db);
@@ -71,9 +79,10 @@ export class ReadModels {
       return daysMs(within);
     });
     this.statements = new Statements(db, reader);
+    this.audit = new AuditReader(db, reader);
     this.subjects = new Subjects(db, reader, this.campaigns, this.promotions);
     this.clicks = new ClickExplanations(store, reader);
-    const models = [this.times, accounts, this.campaigns, this.promotions, this.rates, this.notices];
+    const models = [this.times, accounts, books, this.campaigns, this.promotions, this.rates, this.notices];
     this.runner = new ReadModelRunner(store, db, models, observer);
   }
 

@@ -34,7 +34,15 @@ export interface Period {
 /** Where the lapse of an unswept credit stands among the lines of its instant: after every position. */
 const LAST = 2n ** 63n - 1n;
 
-interface LineRow {
+/** What `lineOf` reads of the table of lines. */
+export const LINE_COLUMNS = `effective, position AS place, NULL AS lapsing, recorded, kind, credit_id AS creditId,
+  click_id AS clickId, impressions_id AS impressionsId, draws, amount, billable`;
+/** The same of the table of credits: the line at a credit's end. */
+export const LAPSE_COLUMNS = `expires_at AS effective, iif(swept_position <= :known, swept_position, ${LAST}) AS place,
+  id AS lapsing, iif(swept_position <= :known, swept_recorded, NULL) AS recorded, 'credit-expired' AS kind,
+  credit_id AS creditId, NULL AS clickId, NULL AS impressionsId, NULL AS draws, '0' AS amount, '0' AS billable`;
+
+export interface LineRow {
   readonly effective: bigint;
   readonly place: bigint;
   /** The lapsing credit of a line that is derived; null when the line is stored. */
@@ -59,14 +67,10 @@ export class Statements {
   ) {
     // Both halves come in this order by an index, so SQLite merges them and reads no further than the page.
     this.lines = db.prepare(`
-      SELECT effective, position AS place, NULL AS lapsing, recorded, kind, credit_id AS creditId, click_id AS clickId,
-        impressions_id AS impressionsId, draws, amount, billable
-      FROM account_lines
+      SELECT ${LINE_COLUMNS} FROM account_lines
       WHERE account = :account AND effective >= :from AND effective < :until AND position <= :known
       UNION ALL
-      SELECT expires_at, iif(swept_position <= :known, swept_position, ${LAST}), id,
-        iif(swept_position <= :known, swept_recorded, NULL), 'credit-expired', credit_id, NULL, NULL, NULL, '0', '0'
-      FROM credits
+      SELECT ${LAPSE_COLUMNS} FROM credits
       WHERE account = :account AND expires_at >= :from AND expires_at < :until AND position <= :known
       ORDER BY effective, place, creditId`);
   }
@@ -120,7 +124,7 @@ export class Statements {
   }
 }
 
-function lineOf(row: LineRow, amountMinor: bigint, balance: bigint, currency: string): StatementLine {
+export function lineOf(row: LineRow, amountMinor: bigint, balance: bigint, currency: string): StatementLine {
   return {
     effectiveAt: instantOf(Number(row.effective)),
     recordedAt: row.recorded === null ? null : instantOf(Number(row.recorded)),

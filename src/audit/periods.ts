@@ -1,0 +1,237 @@
+import { createHash } from 'node:crypto';
+import { ledgerAccountName } from '../accounts/domain/postings.js';
+import { CommandHandling } from '../commands/handling.js';
+import type { EventStore, Position, Recorded } from '../event-store/event-store.js';
+import type { Instant } from '../kernel/instant.js';
+import { formatMinor, moneyOf } from '../kernel/money.js';
+import { isRefusal, refuse, type Fault, type Refusal } from '../kernel/refusal.js';
+import { badCursor, cursorAfter, openCursor, type Page, type Paging } from '../read-models/cursors.js';
+import type { Moment } from '../read-models/moment.js';
+import type { Queries } from '../read-models/queries.js';
+import type { ReadModels } from '../read-models/read-models.js';
+import type { BooksLine, PeriodClosed } from './domain/events.js';
+import { monthOf, periodAt, periodsDecider, whyNot, type ClosePeriod, type Month } from './domain/periods.js';
+import type { AccountBalance, Books } from './journal.js';
+
+export const PERIODS_STREAM = 'audit-periods';
+
+/** So much open work is named at most when it keeps a period from being closed. */
+const NAMED_WORK = 100;
+
+/** A period as it was closed. */
+export interface ClosedPeriod extends Omit<PeriodClosed['data'], 'trialBalance'> {
+  readonly closedAt: Instant;
+}
+
+/** What became of closing a period; of one that was closed before, what was recorded then. */
+export interface Closing {
+  readonly status: 'appended' | 'duplicate';
+  readonly stream: string;
+  readonly revision: number;
+  readonly position: string;
+  readonly event: PeriodClosed['data'];
+}
+
+/** A line of a trial balance; `balance` is a plain amount, negative for a credit. */
+export interface TrialBalanceLine {
+  readonly account: string;
+  readonly currency: string;
+  readonly balance: string;
+}
+
+/** Closes months, and tells what was reported of those that are closed. */
+export class Periods {
+  private readonly handling: CommandHandling<{ readonly last: string | null }, ClosePeriod, PeriodClosed>;
+  /** Whether the books still are what was reported, as found when the first page was last asked for. */
+  private readonly verified = new Map<string, boolean>();
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly books: Books,
+    private readonly queries: Queries,
+    private readonly readModels: ReadModels,
+    private readonly clock: () => Instant,
+  ) {
+    this.handling = new CommandHandling(store, periodsDecider);
+  }
+
+  /** Closes a month on what is recorded when it is asked. Of those who close it at once, in whatever instance, one does. */
+  async close(period: string): Promise<Closing | Refusal> {
+    const month = monthOf(period);
+    if (!month) return noMonth(period);
+    const before = await this.find(period);
+    if (before) return closing('duplicate', before);
+    const known = await this.readModels.caughtUp();
+    const earliest = this.readModels.audit.earliestFactAt(known);
+    const state = await this.handling.stateOf(PERIODS_STREAM);
+    const open = this.openWork(month, known);
+    const circumstances = { now: this.clock(), first: earliest && periodAt(earliest), open };
+    // Adding up the books takes its time: not for what is refused anyway.
+    const refused = whyNot(month, state, circumstances);
+    if (refused) {
+      const meanwhile = await this.find(period);
+      return meanwhile ? closing('duplicate', meanwhile) : refused;
+    }
+    const books = await this.sumUp({ asOf: month.asOf, known });
+    const command: ClosePeriod = { type: 'ClosePeriod', data: { period }, ...circumstances, books };
+    const id = periodsDecider.idOf({ type: 'PeriodClosed', data: { period } } as PeriodClosed);
+    const outcome = await this.handling.execute({ stream: PERIODS_STREAM, command, id, said: { period } });
+    if (outcome.status === 'rejected') return outcome.refusal;
+    if (outcome.status === 'settled') throw new Error(`closing ${period} made no event`);
+    const { status, event, revision, position } = outcome;
+    return { status, stream: PERIODS_STREAM, revision, position: String(position), event: event.data };
+  }
+
+  /** The periods that were closed by then, in their order. */
+  async list(asked: Moment, { limit, cursor }: Paging): Promise<Page<ClosedPeriod> | Refusal> {
+    const opened = openCursor('periods', asked, cursor);
+    if (isRefusal(opened)) return opened;
+    const [after = '', ...rest] = opened.place ?? [];
+    if (rest.length > 0) return badCursor();
+    const periods: ClosedPeriod[] = [];
+    for await (const event of this.store.read(PERIODS_STREAM)) {
+      const closed = closedPeriod(event);
+      if (event.position <= opened.moment.known && closed.period > after) periods.push(closed);
+    }
+    const items = periods.slice(0, limit);
+    const next = periods.length > limit ? cursorAfter('periods', opened.moment, [items.at(-1)!.period]) : null;
+    return { items, next, moment: opened.moment };
+  }
+
+  /** The period as it was closed, by what is known. */
+  async closed(period: string, known: Position): Promise<ClosedPeriod | Refusal> {
+    if (!monthOf(period)) return noMonth(period);
+    const event = await this.find(period);
+    if (!event || event.position > known) return refuse('unknown-period', `${period} is not closed`);
+    return closedPeriod(event);
+  }
+
+  /** The trial balance as it was reported. `verified` says whether it still is the one of which the hash was recorded. */
+  async reported(closed: ClosedPeriod, asked: Moment, paging: Paging) {
+    const moment = reportedMoment(closed);
+    const page = await this.trialBalance(`period ${closed.period} reported`, moment, asked, paging);
+    if (isRefusal(page)) return page;
+    const { period } = closed;
+    let verified = paging.cursor === undefined ? undefined : this.verified.get(period);
+    if (verified === undefined) {
+      verified = (await this.sumUp(moment)).fullTrialBalanceSha256 === closed.fullTrialBalanceSha256;
+      this.verified.set(period, verified);
+    }
+    return { ...page, verified };
+  }
+
+  /** The trial balance of the period's end by what is known now. */
+  restated(closed: ClosedPeriod, asked: Moment, paging: Paging) {
+    const list = `period ${closed.period} restated`;
+    return this.trialBalance(list, { asOf: closed.asOf, known: asked.known }, asked, paging);
+  }
+
+  private async trialBalance(list: string, moment: Moment, { known }: Moment, { limit, cursor }: Paging) {
+    const opened = openCursor(list, { asOf: moment.asOf, known }, cursor);
+    if (isRefusal(opened)) return opened;
+    const [account = '', currency = '', ...rest] = opened.place ?? [];
+    if (rest.length > 0) return badCursor();
+    // What was reported stays what it was; the other view goes on with what its first page knew.
+    const at = moment.known === known ? opened.moment : moment;
+    const items: TrialBalanceLine[] = [];
+    for await (const line of this.books.trialBalanceAll(at)) {
+      if (line.account < account || (line.account === account && line.currency <= currency)) continue;
+      if (items.length === limit) {
+        const last = items.at(-1)!;
+        return { items, next: cursorAfter(list, opened.moment, [last.account, last.currency]), moment: opened.moment };
+      }
+      items.push(lineOf(line));
+    }
+    return { items, next: null, moment: opened.moment };
+  }
+
+  private async find(period: string): Promise<Recorded | undefined> {
+    const id = `PeriodClosed:${period}`;
+    return (await this.store.find(PERIODS_STREAM, [id])).get(id);
+  }
+
+  /** What fell due before the month's end and is not performed, by what is known. */
+  private openWork({ asOf, to, period }: Month, known: Position): readonly Fault[] {
+    const moment = { asOf, known };
+    const runs = this.queries.promotionIds(moment).flatMap((promotionId) => {
+      const answer = this.queries.disbursements(moment, promotionId);
+      const due = isRefusal(answer) ? [] : answer.items.filter(({ state }) => state === 'due');
+      return due.map(({ date }) => `the run of ${date} of ${promotionId} is not completed`);
+    });
+    const credits = this.readModels.audit
+      .unswept(to, known, NAMED_WORK)
+      .map(({ creditId, advertiserId, marketplace, sweepableAt }) => {
+        return `the credit ${creditId} of ${advertiserId} in ${marketplace} could be swept at ${sweepableAt} and is not`;
+      });
+    return [...runs, ...credits].slice(0, NAMED_WORK).map((message) => ({ path: `/${period}`, message }));
+  }
+
+  /** The trial balance as an event can hold it: hashed as it is, and summed by marketplace. */
+  private async sumUp(moment: Moment): Promise<ClosePeriod['books']> {
+    const hash = createHash('sha256');
+    const sums = new Map<string, AccountBalance & { readonly marketplace?: string }>();
+    let lines = 0;
+    for await (const line of this.books.trialBalanceAll(moment)) {
+      hash.update(canonicalLine(line));
+      lines += 1;
+      const summed = summedAccount(line.account);
+      const key = [summed.account, summed.marketplace ?? '', line.currency].join(' ');
+      const balanceMinor = line.balanceMinor + (sums.get(key)?.balanceMinor ?? 0n);
+      sums.set(key, { ...summed, currency: line.currency, balanceMinor });
+    }
+    const trialBalance = [...sums]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, { account, marketplace, currency, balanceMinor }]): BooksLine => {
+        return {
+          account,
+          ...(marketplace === undefined ? {} : { marketplace }),
+          balance: moneyOf(balanceMinor, currency),
+        };
+      });
+    return {
+      position: String(moment.known),
+      trialBalance,
+      fullTrialBalanceSha256: hash.digest('hex'),
+      fullTrialBalanceLines: lines,
+    };
+  }
+}
+
+const noMonth = (period: string): Refusal =>
+  refuse('invalid-command', `${period} is no month.`, [
+    { path: '/period', message: 'must be a month such as 2022-10' },
+  ]);
+
+export const reportedMoment = ({ asOf, position }: ClosedPeriod): Moment => ({ asOf, known: BigInt(position) });
+
+/** The text that is hashed: a line for each ledger account and currency, its name, currency and amount between tabs. */
+const canonicalLine = ({ account, currency, balanceMinor }: AccountBalance): string =>
+  `${account}\t${currency}\t${formatMinor(balanceMinor, currency)}\n`;
+
+const lineOf = ({ account, currency, balanceMinor }: AccountBalance): TrialBalanceLine => ({
+  account,
+  currency,
+  balance: formatMinor(balanceMinor, currency),
+});
+
+/** Of credits and receivables there are as many ledger accounts as credits and advertisers: they are summed by marketplace. */
+function summedAccount(name: string): Pick<BooksLine, 'account' | 'marketplace'> {
+  const [root = '', group = '', , marketplace] = name.split(':');
+  const isOfMany = (root === 'liabilities' && group === 'credits') || (root === 'assets' && group === 'receivable');
+  return isOfMany && marketplace !== undefined
+    ? { account: ledgerAccountName([root, group]), marketplace }
+    : { account: name };
+}
+
+function closedPeriod({ data, recordedAt }: Recorded): ClosedPeriod {
+  const { trialBalance: _, ...closed } = data as PeriodClosed['data'];
+  return { ...closed, closedAt: recordedAt };
+}
+
+const closing = (status: Closing['status'], { stream, revision, position, data }: Recorded): Closing => ({
+  status,
+  stream,
+  revision,
+  position: String(position),
+  event: data as PeriodClosed['data'],
+});

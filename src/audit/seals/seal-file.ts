@@ -1,0 +1,278 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Position, Recorded } from '../../event-store/event-store.js';
+import { CHECKPOINTS_STREAM } from '../../kernel/identifiers.js';
+import type { CheckpointSigned } from '../domain/events.js';
+import { eventHash, HASH_BYTES, sealedEvent } from './event-hash.js';
+import { foldHashes, leafHash, rootOf } from './merkle.js';
+import { openSeals, prepareStatements } from './seal-tables.js';
+
+/**
+ * The tree is kept as tiles of 256 hashes: those of level 0 are event hashes, each of level n + 1 is the root of a full
+ * tile of level n. A proof reads a few tiles, and the log's growth rewrites the last of each level.
+ */
+const TILE_LEVELS = 8;
+const TILE = 2 ** TILE_LEVELS;
+const TILE_BYTES = TILE * HASH_BYTES;
+const POSITION_BYTES = 8;
+
+/** The last event that is sealed. */
+export interface SealedTo {
+  readonly size: number;
+  readonly position: Position;
+  readonly stream: string;
+  readonly eventId: string;
+  readonly searched: Position;
+}
+
+export interface Head {
+  readonly revision: number;
+  readonly hash: Buffer;
+}
+
+/** A checkpoint that the log has, and where. */
+export interface KeptCheckpoint {
+  readonly data: CheckpointSigned['data'];
+  readonly leafIndex: number;
+  readonly position: Position;
+}
+
+/** The file lacks what it says it has: it can be deleted and is made again from the log. */
+export class SealsDamagedError extends Error {
+  override readonly name = 'SealsDamagedError';
+}
+
+/** The last tile of a level, which is not full. */
+interface OpenTile {
+  readonly hashes: Buffer;
+  number: number;
+  count: number;
+}
+
+const tileKey = (level: number, number: number): bigint => BigInt(level) * 2n ** 40n + BigInt(number);
+
+/** Hashes, tree and checkpoints of a log, in a file beside it that can be made again from it. */
+export class SealFile {
+  private sealed: SealedTo | undefined;
+  private open: OpenTile[] = [];
+  private places: bigint[] = [];
+  private readonly db: DatabaseSync;
+  private readonly statements;
+
+  /** `path` is a file, or '' for one that is gone when it is closed. Throws when it is damaged or somebody has it. */
+  constructor(path: string) {
+    this.db = openSeals(path);
+    try {
+      this.statements = prepareStatements(this.db);
+      this.load();
+    } catch (error) {
+      this.db.close();
+      throw error;
+    }
+  }
+
+  /** How many events are sealed. */
+  get size(): number {
+    return this.sealed?.size ?? 0;
+  }
+
+  get last(): SealedTo | undefined {
+    return this.sealed;
+  }
+
+  /** Seals the events that follow in the log, all or none. */
+  add(events: readonly Recorded[]): void {
+    this.transaction(() => events.forEach((event) => this.addOne(event, this.size)));
+  }
+
+  /** Seals what stands in the place of an event that cannot be read. */
+  addUnreadable(position: Position, standIn: Buffer): void {
+    this.transaction(() => this.append(standIn, { position, stream: '', id: '' }));
+  }
+
+  /** The log has nothing more up to there. */
+  searchedTo(position: Position): void {
+    if (!this.sealed) return;
+    this.statements.searched.run(position);
+    this.sealed = { ...this.sealed, searched: position };
+  }
+
+  /** The hash of an event. */
+  entry(index: number): Buffer {
+    const at = (index % TILE) * HASH_BYTES;
+    const entry = this.tile(0, Math.floor(index / TILE)).subarray(at, at + HASH_BYTES);
+    if (entry.length !== HASH_BYTES) throw new SealsDamagedError(`the seals have no hash of event ${index}`);
+    return Buffer.from(entry);
+  }
+
+  readonly subtree = (level: number, index: number): Buffer => {
+    const tileLevel = Math.floor(level / TILE_LEVELS);
+    const count = 2 ** (level % TILE_LEVELS);
+    const first = index * count;
+    const from = (first % TILE) * HASH_BYTES;
+    const hashes = this.tile(tileLevel, Math.floor(first / TILE)).subarray(from, from + count * HASH_BYTES);
+    if (hashes.length !== count * HASH_BYTES) throw new SealsDamagedError('the seals lack a part of the tree');
+    return foldHashes(tileLevel === 0 ? leavesOf(hashes) : hashes);
+  };
+
+  /** The root of the first `size` events. */
+  root(size = this.size): Buffer {
+    return rootOf(size, this.subtree);
+  }
+
+  positionAt(index: number): Position {
+    const number = Math.floor(index / TILE);
+    const at = (index % TILE) * POSITION_BYTES;
+    const row = this.statements.place.get(number) as { positions: Uint8Array } | undefined;
+    if (!row || row.positions.length < at + POSITION_BYTES)
+      throw new SealsDamagedError(`no position of event ${index}`);
+    return Buffer.from(row.positions).readBigUInt64BE(at);
+  }
+
+  /** The place in the log of the event at a position; undefined when no event is sealed there. */
+  indexAt(position: Position): number | undefined {
+    const row = this.statements.placeOf.get(position) as { tile: bigint; positions: Uint8Array } | undefined;
+    if (!row) return undefined;
+    const positions = Buffer.from(row.positions);
+    for (let at = 0; at < positions.length; at += POSITION_BYTES) {
+      if (positions.readBigUInt64BE(at) === position) return Number(row.tile) * TILE + at / POSITION_BYTES;
+    }
+    return undefined;
+  }
+
+  /** The last event of a stream. */
+  head(stream: string): Head | undefined {
+    const row = this.statements.head.get(stream) as { revision: bigint; hash: Uint8Array } | undefined;
+    return row && { revision: Number(row.revision), hash: Buffer.from(row.hash) };
+  }
+
+  /** The checkpoints whose trees have more than `after` events and whose events lie up to `known`, the smallest first. */
+  checkpoints(after: number, limit: number, known: Position = 2n ** 63n - 1n): KeptCheckpoint[] {
+    return this.statements.checkpoints.all(after, known, limit).map(checkpointOf);
+  }
+
+  /** The first checkpoint of at least so many events. */
+  checkpointFrom(size: number): KeptCheckpoint | undefined {
+    return this.statements.checkpoints.all(size - 1, 2n ** 63n - 1n, 1).map(checkpointOf)[0];
+  }
+
+  latestCheckpoint(): KeptCheckpoint | undefined {
+    return this.statements.latestCheckpoint.all().map(checkpointOf)[0];
+  }
+
+  /** How many of the events from a place of the log on are checkpoints. */
+  checkpointsSince(index: number): number {
+    return Number(this.statements.checkpointsSince.get(index)!['count']);
+  }
+
+  /** Where in the log an event with that hash is, from a place on; it looks at all of them. */
+  findEntry(entry: Buffer, from: number): number | undefined {
+    for (let number = Math.floor(from / TILE); number * TILE < this.size; number += 1) {
+      const hashes = this.tile(0, number);
+      const start = Math.max(from - number * TILE, 0) * HASH_BYTES;
+      for (let at = hashes.indexOf(entry, start); at !== -1; at = hashes.indexOf(entry, at + 1)) {
+        if (at % HASH_BYTES === 0) return number * TILE + at / HASH_BYTES;
+      }
+    }
+    return undefined;
+  }
+
+  close(): void {
+    this.db.close();
+  }
+
+  private addOne(event: Recorded, index: number): void {
+    const entry = eventHash(sealedEvent(event, this.head(event.stream)?.hash ?? null));
+    this.append(entry, event);
+    this.statements.setHead.run(event.stream, event.revision, entry);
+    if (event.stream !== CHECKPOINTS_STREAM || event.type !== 'CheckpointSigned') return;
+    const { treeSize } = event.data as CheckpointSigned['data'];
+    if (Number.isSafeInteger(treeSize))
+      this.statements.addCheckpoint.run(treeSize, index, event.position, JSON.stringify(event.data));
+  }
+
+  private append(entry: Buffer, { position, stream, id }: Pick<Recorded, 'position' | 'stream' | 'id'>): void {
+    this.push(0, entry);
+    this.places.push(position);
+    if (this.places.length === TILE) {
+      this.savePlaces(Math.floor(this.size / TILE));
+      this.places = [];
+    }
+    this.sealed = { size: this.size + 1, position, stream, eventId: id, searched: position };
+  }
+
+  private push(level: number, entry: Buffer): void {
+    const tile = (this.open[level] ??= { number: 0, count: 0, hashes: Buffer.alloc(TILE_BYTES) });
+    entry.copy(tile.hashes, tile.count * HASH_BYTES);
+    tile.count += 1;
+    if (tile.count < TILE) return;
+    this.saveTile(level, tile);
+    const root = foldHashes(level === 0 ? leavesOf(tile.hashes) : tile.hashes);
+    tile.number += 1;
+    tile.count = 0;
+    this.push(level + 1, root);
+  }
+
+  private tile(level: number, number: number): Buffer {
+    const open = this.open[level];
+    if (open?.number === number) return open.hashes.subarray(0, open.count * HASH_BYTES);
+    const row = this.statements.tile.get(tileKey(level, number)) as { hashes: Uint8Array } | undefined;
+    return Buffer.from(row?.hashes ?? []);
+  }
+
+  private transaction(write: () => void): void {
+    this.statements.begin.run();
+    try {
+      write();
+      this.open.forEach((tile, level) => tile.count > 0 && this.saveTile(level, tile));
+      if (this.places.length > 0) this.savePlaces(Math.floor(this.size / TILE));
+      const { size, position, stream, eventId, searched } = this.sealed!;
+      this.statements.save.run(size, position, stream, eventId, searched);
+      this.statements.commit.run();
+    } catch (error) {
+      if (this.db.isTransaction) this.statements.rollback.run();
+      this.load();
+      throw error;
+    }
+  }
+
+  private saveTile(level: number, { number, count, hashes }: OpenTile): void {
+    this.statements.saveTile.run(tileKey(level, number), hashes.subarray(0, count * HASH_BYTES));
+  }
+
+  private savePlaces(number: number): void {
+    const packed = Buffer.alloc(this.places.length * POSITION_BYTES);
+    this.places.forEach((position, at) => packed.writeBigUInt64BE(position, at * POSITION_BYTES));
+    this.statements.savePlaces.run(number, this.places[0]!, packed);
+  }
+
+  /** What the file says; what was not committed is forgotten. */
+  private load(): void {
+    const row = this.statements.load.get() as (Omit<SealedTo, 'size'> & { size: bigint }) | undefined;
+    this.sealed = row && { ...row, size: Number(row.size) };
+    this.open = [];
+    for (let level = 0, count = this.size; count > 0; level += 1, count = Math.floor(count / TILE)) {
+      const number = Math.floor(count / TILE);
+      const tile = { number, count: count % TILE, hashes: Buffer.alloc(TILE_BYTES) };
+      const kept = this.tile(level, number);
+      if (kept.length !== tile.count * HASH_BYTES) throw new SealsDamagedError('the seals lack the end of the tree');
+      kept.copy(tile.hashes);
+      this.open[level] = tile;
+    }
+    const first = this.size - (this.size % TILE);
+    this.places = Array.from({ length: this.size % TILE }, (_, at) => this.positionAt(first + at));
+  }
+}
+
+/** The leaves of the tree (RFC 9162) over packed event hashes. */
+function leavesOf(entries: Buffer): Buffer {
+  const leaves = Buffer.allocUnsafe(entries.length);
+  for (let at = 0; at < entries.length; at += HASH_BYTES) {
+    leafHash(entries.subarray(at, at + HASH_BYTES)).copy(leaves, at);
+  }
+  return leaves;
+}
+
+function checkpointOf(row: Record<string, unknown>): KeptCheckpoint {
+  const { data, leafIndex, position } = row as { data: string; leafIndex: bigint; position: bigint };
+  return { data: JSON.parse(data) as CheckpointSigned['data'], leafIndex: Number(leafIndex), position };
+}

@@ -1,0 +1,186 @@
+import { renameSync, rmSync } from 'node:fs';
+import type { Subscription } from 'rxjs';
+import type { EventStore, Position, Recorded } from '../../event-store/event-store.js';
+import { SealFile } from './seal-file.js';
+
+/** Events are sealed so many at a time, so that whoever else wants the event loop gets it in between. */
+const SLICE_EVENTS = 100;
+/** What arrives within so many ms is sealed together: the log's writers go first. */
+const GATHERED_MS = 50;
+/** So many events wait at most; those behind them are read again later. */
+const WAITING_EVENTS = 5000;
+/** After a failure it begins again, in ms. */
+const AGAIN_MS = 5000;
+
+interface Waiter {
+  readonly position: Position;
+  readonly done: (isSealed: boolean) => void;
+}
+
+/** Follows the log off the path of those who write it, and keeps its seals. */
+export class Sealer {
+  private file: SealFile;
+  private subscription: Subscription | undefined;
+  private timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
+  private waiting: Recorded[] = [];
+  private readonly waiters = new Set<Waiter>();
+  private failure: Error | undefined;
+  private told: string | undefined;
+  private isClosed = false;
+
+  /** `path` is a file, '' for none. A file that cannot be used is set aside and made again; `report` is told in a line. */
+  constructor(
+    private readonly store: EventStore,
+    private readonly path: string,
+    private readonly report: (message: string) => void,
+  ) {
+    this.file = this.openFile();
+  }
+
+  get seals(): SealFile {
+    return this.file;
+  }
+
+  /** Why sealing stands still; it is tried again by itself. */
+  get failed(): Error | undefined {
+    return this.failure;
+  }
+
+  /** Begins to follow the log. A store that is away is waited for. */
+  start(): void {
+    void this.begin();
+  }
+
+  /** Whether the log is sealed up to a position within `timeoutMs`. */
+  reached(position: Position, timeoutMs: number): Promise<boolean> {
+    if ((this.file.last?.position ?? 0n) >= position) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => waiter.done(false), timeoutMs);
+      const waiter: Waiter = {
+        position,
+        done: (isSealed) => {
+          clearTimeout(timer);
+          this.waiters.delete(waiter);
+          resolve(isSealed);
+        },
+      };
+      this.waiters.add(waiter);
+    });
+  }
+
+  /** What waits to be sealed is left to the next start. */
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.pause();
+    for (const { done } of [...this.waiters]) done(false);
+    this.file.close();
+  }
+
+  private async begin(): Promise<void> {
+    try {
+      if (!(await this.belongsToTheLog()) && !this.isClosed) this.beginAnew("they are not this log's");
+      this.failure = undefined;
+      if (!this.isClosed) this.follow();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private async belongsToTheLog(): Promise<boolean> {
+    const { last } = this.file;
+    if (!last) return true;
+    const found = await this.store.find(last.stream, [last.eventId]);
+    return found.get(last.eventId)?.position === last.position;
+  }
+
+  private follow(): void {
+    const { position = 0n, searched = 0n } = this.file.last ?? {};
+    const subscription = this.store
+      .subscribe({ after: position, searched, onSearched: (reached) => this.searched(reached) })
+      .subscribe({ next: (event) => this.receive(event), error: (error: unknown) => this.fail(error) });
+    if (this.isClosed || this.failure) subscription.unsubscribe();
+    else this.subscription = subscription;
+  }
+
+  private receive(event: Recorded): void {
+    this.waiting.push(event);
+    this.timer ??= setTimeout(() => this.seal(), GATHERED_MS);
+    if (this.waiting.length < WAITING_EVENTS) return;
+    this.subscription?.unsubscribe();
+    this.subscription = undefined;
+  }
+
+  private seal(): void {
+    this.timer = undefined;
+    try {
+      this.file.add(this.waiting.splice(0, SLICE_EVENTS));
+      this.told = undefined;
+      if (this.waiting.length > 0) this.timer = setImmediate(() => this.seal());
+      else if (!this.subscription) this.follow();
+    } catch (error) {
+      return this.fail(error);
+    }
+    const { position } = this.file.last!;
+    for (const waiter of [...this.waiters]) if (waiter.position <= position) waiter.done(true);
+  }
+
+  private searched(position: Position): void {
+    // Only when nothing waits is all up to there sealed.
+    if (this.waiting.length > 0 || this.isClosed) return;
+    try {
+      this.file.searchedTo(position);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private fail(error: unknown): void {
+    if (this.isClosed) return;
+    this.failure = error instanceof Error ? error : new Error(String(error));
+    if (this.told !== this.failure.message) this.report(`sealing stands still, and is tried: ${this.failure.message}`);
+    this.told = this.failure.message;
+    this.pause();
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      void this.begin();
+    }, AGAIN_MS).unref();
+  }
+
+  private pause(): void {
+    this.subscription?.unsubscribe();
+    this.subscription = undefined;
+    clearTimeout(this.timer as NodeJS.Timeout);
+    clearImmediate(this.timer as NodeJS.Immediate);
+    this.timer = undefined;
+    this.waiting = [];
+  }
+
+  private openFile(): SealFile {
+    try {
+      return new SealFile(this.path);
+    } catch (error) {
+      if (isInUse(error)) throw error;
+      return this.setAside((error as Error).message);
+    }
+  }
+
+  private beginAnew(reason: string): void {
+    this.file.close();
+    this.file = this.setAside(reason);
+  }
+
+  /** What another tree sealed may be evidence: it is kept, once, and never overwritten. */
+  private setAside(reason: string): SealFile {
+    if (this.path === '') return new SealFile('');
+    const aside = `${this.path}.${new Date().toISOString().replace(/[-:.]/g, '')}`;
+    renameSync(this.path, aside);
+    for (const suffix of ['-wal', '-shm']) rmSync(`${this.path}${suffix}`, { force: true });
+    this.report(`the seals were made again from the log: ${reason}; what they were is kept as ${aside}`);
+    return new SealFile(this.path);
+  }
+}
+
+const SQLITE_BUSY = 5;
+
+const isInUse = (error: unknown): boolean => (error as { errcode?: number }).errcode === SQLITE_BUSY;
