@@ -1,9 +1,11 @@
 import type { Subscription } from 'rxjs';
 import type { EventStore, Position, Recorded } from '../event-store/event-store.js';
-import type { ReadModel, ReadModelDatabase } from './database.js';
+import type { ModelsWriter } from './writer.js';
 
 /** So many events at most share a transaction: it bounds what a crash makes the next start repeat. */
 const TRANSACTION_EVENTS = 2000;
+/** So many may wait to be written. A log that is faster is read again later, from where it was left. */
+const WAITING_EVENTS = 10_000;
 
 /** What is told of the feeding, to be counted and traced. It never throws. */
 export interface ProjectionObserver {
@@ -21,8 +23,8 @@ interface Waiter {
 }
 
 /**
- * Feeds the log to the read models. Events that arrive in one turn of the event loop share a transaction with the
- * checkpoint: a busy log costs few commits, and a quiet one is visible at once.
+ * Feeds the log to the read models. What arrives while a transaction is under way shares the next one, which is written
+ * with its checkpoint: a busy log costs few commits, and a quiet one is visible at once.
  */
 export class ReadModelRunner {
   private readonly waiters = new Set<Waiter>();
@@ -30,15 +32,17 @@ export class ReadModelRunner {
   private failure: Error | undefined;
   private isStopped = false;
   private committed: Position = 0n;
-  private uncommitted: Recorded | undefined;
-  private uncommittedEvents = 0;
-  private beganMs = 0;
-  private flush: NodeJS.Immediate | undefined;
+  /** Events that have arrived and are not written yet, and how far the log was searched behind them. */
+  private arrived: Recorded[] = [];
+  private searchedThrough: Position | undefined;
+  /** The subscription was let go, because too much had arrived. */
+  private hasLetGo = false;
+  private turn: NodeJS.Immediate | undefined;
+  private writing: Promise<void> | undefined;
 
   constructor(
     private readonly store: EventStore,
-    private readonly db: ReadModelDatabase,
-    private readonly models: readonly ReadModel[],
+    private readonly writer: ModelsWriter,
     private readonly observer = UNOBSERVED,
   ) {}
 
@@ -56,30 +60,29 @@ export class ReadModelRunner {
   async start(): Promise<void> {
     const belongs = await this.belongsToTheLog();
     if (this.isStopped) return;
-    if (!belongs) this.empty();
-    const { position = 0n, searched = 0n } = this.db.checkpoint() ?? {};
+    if (!belongs) await this.writer.clear();
+    const { position = 0n, searched = 0n } = (await this.writer.checkpoint()) ?? {};
     this.committed = position;
-    const onSearched = (reached: Position) => this.searched(reached);
-    this.subscription = this.store.subscribe({ after: position, searched, onSearched }).subscribe({
-      next: (event) => this.receive(event),
-      error: (error: unknown) => this.fail(error),
-    });
-    // A store that delivers while being subscribed to may have made a model fail before there was anything to cancel.
-    if (this.failure) this.subscription.unsubscribe();
+    this.follow(position, searched);
   }
 
-  /** Commits what has arrived and lets go of the subscription. */
-  stop(): void {
+  /** Writes what has arrived and lets go of the subscription. */
+  async stop(): Promise<void> {
     this.isStopped = true;
+    clearImmediate(this.turn);
+    this.turn = undefined;
     this.subscription?.unsubscribe();
-    this.commit();
+    await this.writing;
+    if (this.arrived.length > 0 && !this.failure) await this.writeArrived();
     this.settle(() => false);
   }
 
   /** Empties the models and builds them from the log's first event. */
   async rebuild(): Promise<void> {
-    this.stop();
-    this.empty();
+    await this.stop();
+    await this.writer.clear();
+    this.arrived = [];
+    this.hasLetGo = false;
     this.failure = undefined;
     this.isStopped = false;
     await this.start();
@@ -104,70 +107,85 @@ export class ReadModelRunner {
     });
   }
 
-  private empty(): void {
-    this.db.clear();
-    for (const model of this.models) model.forget();
-  }
-
   private async belongsToTheLog(): Promise<boolean> {
-    const checkpoint = this.db.checkpoint();
+    const checkpoint = await this.writer.checkpoint();
     if (!checkpoint) return true;
     const found = await this.store.find(checkpoint.stream, [checkpoint.eventId]);
     return found.get(checkpoint.eventId)?.position === checkpoint.position;
   }
 
+  private follow(after: Position, searched: Position): void {
+    this.subscription?.unsubscribe();
+    const onSearched = (reached: Position) => this.searched(reached);
+    const subscription = this.store.subscribe({ after, searched, onSearched }).subscribe({
+      next: (event) => this.receive(event),
+      error: (error: unknown) => this.fail(error),
+    });
+    this.subscription = subscription;
+    // A store that delivers while being subscribed to may have made a model fail before there was anything to cancel.
+    if (this.failure) subscription.unsubscribe();
+  }
+
   private receive(event: Recorded): void {
-    if (this.failure) return;
-    try {
-      if (!this.uncommitted) {
-        this.beganMs = performance.now();
-        this.db.begin();
-      }
-      this.uncommitted = event;
-      for (const model of this.models) model.apply(event);
-      this.uncommittedEvents += 1;
-      if (this.uncommittedEvents >= TRANSACTION_EVENTS) this.commit();
-      else this.flush ??= setImmediate(() => this.commit());
-    } catch (error) {
-      this.fail(error);
+    // What a subscription still delivers after it was let go is read again by the next.
+    if (this.failure || this.hasLetGo) return;
+    this.arrived.push(event);
+    if (this.arrived.length >= WAITING_EVENTS) {
+      this.hasLetGo = true;
+      this.subscription?.unsubscribe();
     }
+    this.wake();
   }
 
   private searched(position: Position): void {
-    if (this.uncommitted) this.commit();
+    if (this.failure || this.hasLetGo) return;
+    this.searchedThrough = position;
+    this.wake();
+  }
+
+  /** A turn later, so that what arrives together is written together. */
+  private wake(): void {
+    if (this.turn || this.writing || this.failure || this.isStopped) return;
+    this.turn = setImmediate(() => {
+      this.turn = undefined;
+      this.writing = this.writeArrived().finally(() => {
+        this.writing = undefined;
+        if (this.arrived.length > 0 || this.searchedThrough !== undefined) this.wake();
+      });
+    });
+  }
+
+  /** Writes until nothing is left; a subscription that was let go is taken up where it was left. */
+  private async writeArrived(): Promise<void> {
     try {
-      if (!this.failure) this.db.searched(position);
+      while (this.arrived.length > 0) {
+        const startedMs = performance.now();
+        const batch = this.arrived.slice(0, TRANSACTION_EVENTS);
+        await this.writer.write(batch);
+        this.arrived.splice(0, batch.length);
+        this.committed = batch.at(-1)!.position;
+        this.observer.projected(this.committed, batch.length, startedMs);
+        this.settle((waiter) => (waiter.position <= this.committed ? true : undefined));
+      }
+      const searched = this.searchedThrough ?? 0n;
+      this.searchedThrough = undefined;
+      if (searched > this.committed) await this.writer.searched(searched);
+      if (this.hasLetGo && !this.isStopped) {
+        this.hasLetGo = false;
+        this.follow(this.committed, this.committed);
+      }
     } catch (error) {
       this.fail(error);
     }
   }
 
-  private commit(): void {
-    clearImmediate(this.flush);
-    this.flush = undefined;
-    if (!this.uncommitted) return;
-    try {
-      this.db.commit(this.uncommitted);
-    } catch (error) {
-      return this.fail(error);
-    }
-    this.committed = this.uncommitted.position;
-    this.observer.projected(this.committed, this.uncommittedEvents, this.beganMs);
-    this.uncommitted = undefined;
-    this.uncommittedEvents = 0;
-    this.settle((waiter) => (waiter.position <= this.committed ? true : undefined));
-  }
-
-  /** Goes back to the checkpoint and stands still: a model that cannot read the log must not answer from half of it. */
+  /** Stands still at the checkpoint: a model that cannot read the log must not answer from half of it. */
   fail(error: unknown): void {
-    clearImmediate(this.flush);
-    this.flush = undefined;
+    clearImmediate(this.turn);
+    this.turn = undefined;
     this.failure = error instanceof Error ? error : new Error(String(error));
     this.observer.stopped(this.failure);
-    this.db.rollback();
-    this.uncommitted = undefined;
-    this.uncommittedEvents = 0;
-    for (const model of this.models) model.forget();
+    this.arrived = [];
     this.subscription?.unsubscribe();
     const failure = this.failure;
     this.settle(() => failure);
