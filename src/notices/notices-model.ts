@@ -115,7 +115,7 @@ export class NoticesModel implements ReadModel {
 
   /** What the clock has to tell at `now` and no later event has settled: after all others. */
   due(now: Instant): Placed[] {
-    return this.fallenDue(now);
+    return this.fallenDue(now).map(({ place, notice }) => ({ place, notice }));
   }
 
   /** When the clock will have something to tell next, as the log stands; null: never. */
