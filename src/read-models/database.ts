@@ -2,7 +2,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Position, Recorded } from '../event-store/event-store.js';
 
 /** Raised with every change to what any model stores: a file of another version is emptied and built anew. */
-const MODELS_VERSION = 3;
+const MODELS_VERSION = 4;
 
 const CHECKPOINT = `
   CREATE TABLE IF NOT EXISTS checkpoint (
