@@ -8,7 +8,8 @@ import { badCursor, cursorAfter, isPosition, openCursor, type Page, type Paging 
 import type { JournalPlace, JournalRow } from '../read-models/journal-index.js';
 import type { Moment } from '../read-models/moment.js';
 import type { ReadModels } from '../read-models/read-models.js';
-import { rollForward, type Month } from './roll-forward.js';
+import type { Month } from './domain/periods.js';
+import { rollForward } from './roll-forward.js';
 import { TotalsAtCost, type Total } from './totals.js';
 import { matches, TransactionReader, type JournalFilter, type Transaction } from './transactions.js';
 

@@ -8,12 +8,7 @@ import type { BooksFilter, BooksQueries } from '../read-models/books-queries.js'
 import { badCursor, cursorAfter, openCursor, type Page, type Paging } from '../read-models/cursors.js';
 import type { Section } from '../read-models/ledger-sections.js';
 import type { Moment } from '../read-models/moment.js';
-
-export interface Month {
-  readonly from: Instant;
-  /** Exclusive. */
-  readonly to: Instant;
-}
+import type { Month } from './domain/periods.js';
 
 /** A plain amount, and the question that lists exactly what it is made of. */
 export interface Figure {
