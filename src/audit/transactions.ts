@@ -10,6 +10,7 @@ import type { EventStore, Position, Recorded } from '../event-store/event-store.
 import { never } from '../kernel/decider.js';
 import type { Instant } from '../kernel/instant.js';
 import type { Money } from '../kernel/money.js';
+import { isWithin } from '../read-models/books-queries.js';
 
 /** A posting, and the promotion whose credit, grant or breakage it is of. */
 export interface Entry extends Posting {
@@ -30,7 +31,7 @@ export interface Transaction {
   readonly postings: readonly Entry[];
 }
 
-/** Keeps transactions of an account, kind and period that have a posting of the account, promotion and currency named. */
+/** Keeps transactions of an advertiser, kinds and a period that have a posting of the ledger account, promotion and currency. */
 export interface JournalFilter {
   readonly advertiserId?: string;
   readonly marketplace?: string;
@@ -38,7 +39,7 @@ export interface JournalFilter {
   readonly currency?: string;
   /** The name of a ledger account or its beginning, by whole levels. */
   readonly account?: string;
-  readonly kind?: AccountEvent['type'];
+  readonly kinds?: readonly AccountEvent['type'][];
   /** Effective from then on. */
   readonly from?: Instant;
   /** Exclusive. */
@@ -135,7 +136,7 @@ export function matches(filter: JournalFilter, transaction: Transaction): boolea
   const { advertiserId, marketplace, effectiveAt, event, postings } = transaction;
   if (filter.advertiserId !== undefined && filter.advertiserId !== advertiserId) return false;
   if (filter.marketplace !== undefined && filter.marketplace !== marketplace) return false;
-  if (filter.kind !== undefined && filter.kind !== event.type) return false;
+  if (filter.kinds !== undefined && !filter.kinds.includes(event.type as AccountEvent['type'])) return false;
   if (filter.from !== undefined && effectiveAt < filter.from) return false;
   if (filter.to !== undefined && effectiveAt >= filter.to) return false;
   return postings.some((posting) => matchesEntry(filter, posting));
@@ -145,9 +146,6 @@ export const matchesEntry = (filter: JournalFilter, { account, currency, promoti
   (filter.currency === undefined || filter.currency === currency) &&
   (filter.promotionId === undefined || filter.promotionId === promotionId) &&
   (filter.account === undefined || isWithin(ledgerAccountName(account), filter.account));
-
-/** Whether a name is `prefix` or begins with its levels. */
-export const isWithin = (name: string, prefix: string): boolean => name === prefix || name.startsWith(`${prefix}:`);
 
 const accountEvent = ({ type, data }: Recorded): AccountEvent => ({ type, data }) as AccountEvent;
 

@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { AccountsController } from '../accounts/http/accounts.controller.js';
+import { BooksController } from '../audit/http/books.controller.js';
 import { ProofsController } from '../audit/http/proofs.controller.js';
 import { FxController } from '../fx/http/fx.controller.js';
 import { PromotionsController } from '../promotions/http/promotions.controller.js';
@@ -18,6 +19,7 @@ export const CONTROLLERS: Type[] = [
   PromotionsController,
   SchemasController,
   FxController,
+  BooksController,
   EventsController,
   ProofsController,
   HealthController,

@@ -80,6 +80,8 @@ export class ReadModels {
     });
     this.statements = new Statements(db, reader);
     this.audit = new AuditReader(db, reader);
+    this.books = new BooksQueries(db, reader);
+    this.journal = new JournalIndex(db);
     this.subjects = new Subjects(db, reader, this.campaigns, this.promotions);
     this.clicks = new ClickExplanations(store, reader);
     const models = [this.times, accounts, books, this.campaigns, this.promotions, this.rates, this.notices];

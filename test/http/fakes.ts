@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ExpiryRuns } from '../../src/accounts/expiry.js';
+import { Books } from '../../src/audit/journal.js';
 import { CommandGateway, type ItemResult } from '../../src/commands/gateway.js';
 import { EventStore } from '../../src/event-store/event-store.js';
 import { MemoryEventStore } from '../../src/event-store/memory/memory-event-store.js';
@@ -69,6 +70,7 @@ export async function appOf(fakes: Fakes): Promise<NestFastifyApplication> {
       { provide: CommandGateway, useValue: fakes },
       { provide: Queries, useFactory: () => fakes.service() },
       { provide: Disbursements, useFactory: () => fakes.service() },
+      { provide: Books, useFactory: () => fakes.service() },
       { provide: Previews, useFactory: () => fakes.service() },
       { provide: ExpiryRuns, useFactory: () => fakes.service() },
       { provide: EventStore, useValue: fakes.store },

@@ -24,7 +24,7 @@ export interface LedgerUnderTest {
 
 /** The whole application but its HTTP edge, on a store in memory, with a fixed clock. */
 export class InProcessLedger implements LedgerUnderTest {
-  private constructor(private readonly app: INestApplicationContext) {}
+  private constructor(readonly app: INestApplicationContext) {}
 
   /** `env` names another store than one in memory. */
   static async start(overrides: Overrides = {}, env: Record<string, string> = {}): Promise<InProcessLedger> {

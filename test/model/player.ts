@@ -18,11 +18,12 @@ export async function recordRates(ledger: LedgerUnderTest): Promise<Auditor> {
 }
 
 export class Player {
-  private readonly auditor: Auditor;
+  readonly auditor: Auditor;
   private readonly cast: Cast;
   private readonly sent: Command[] = [];
   private readonly transcript: string[] = [];
-  private readonly known: { readonly position: string; readonly order: number }[] = [];
+  /** Facts that were appended: their positions in the ledger's log, and their places in the auditor's. */
+  readonly known: { readonly position: string; readonly order: number }[] = [];
 
   constructor(
     private readonly ledger: LedgerUnderTest,

@@ -1,0 +1,139 @@
+import type { StatementSync } from 'node:sqlite';
+import type { AccountEvent } from '../accounts/domain/events.js';
+import { effectiveAtOf, postingsOf, type Posting, type PostingContext } from '../accounts/domain/postings.js';
+import type { Recorded } from '../event-store/event-store.js';
+import { epochMs } from '../kernel/instant.js';
+import { type Money, moneyOf } from '../kernel/money.js';
+import type { ReadModel, ReadModelDatabase } from './database.js';
+
+/** The kinds of events that make entries, by their number in `ledger_entries`: appended to, never reordered. */
+export const ENTRY_KINDS = [
+  'CreditApplied',
+  'ClickSpent',
+  'ImpressionsSpent',
+  'ClickReversed',
+  'CreditRevoked',
+  'CreditExpired',
+] as const satisfies readonly AccountEvent['type'][];
+export type EntryKind = (typeof ENTRY_KINDS)[number];
+
+/** Ledger accounts of one kind: grants, what revocations took back, breakage, clicks, and the credits' liabilities. */
+export type SectionGroup = 'grants' | 'revoked' | 'breakage' | 'clicks' | 'credits';
+
+/** The levels of an account in the names of ledger accounts, by which these are ordered: see `ledgerAccountName`. */
+export const ACCOUNT_NAME = "replace(replace(advertiser_id, '%', '%25'), ':', '%3A') || ':' || marketplace";
+
+/**
+ * Entries lie by section, which is a ledger account of all accounts in one marketplace and currency, or the liabilities
+ * of a promotion's credits there: what a question of a promotion or a period is of lies together, in effective order.
+ * What a single account is billed and a single credit holds is in `bill_lanes` and `credit_lanes`, and not here again.
+ * An amount is high * 2^32 + low, in minor units, so that sums of either half are exact.
+ */
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS ledger_sections (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,        -- grants, revoked, breakage, clicks, credits
+    name TEXT NOT NULL,        -- the promotion; of clicks the product
+    marketplace TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    UNIQUE (kind, name, marketplace, currency)
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS ledger_entries (
+    section INTEGER NOT NULL,
+    effective INTEGER NOT NULL, -- ms
+    position INTEGER NOT NULL,
+    account INTEGER NOT NULL,
+    kind INTEGER NOT NULL,      -- of ENTRY_KINDS
+    high INTEGER NOT NULL,
+    low INTEGER NOT NULL,
+    PRIMARY KEY (section, effective, position)
+  ) STRICT, WITHOUT ROWID;
+  -- A reversal does not name its click's product.
+  CREATE INDEX IF NOT EXISTS account_clicks ON account_lines (account, click_id) WHERE kind = 'click';
+  CREATE INDEX IF NOT EXISTS accounts_by_name ON accounts (${ACCOUNT_NAME})`;
+
+const HALF = 32n;
+export const joined = (high: bigint, low: bigint): bigint => (high << HALF) + low;
+
+/** Writes down the postings of account events. The accounts model is fed before it: it has the accounts and credits. */
+export class BooksModel implements ReadModel {
+  private readonly sections = new Map<string, bigint>();
+  private readonly statements: Record<'account' | 'promotion' | 'click' | 'section' | 'open' | 'entry', StatementSync>;
+
+  constructor(db: ReadModelDatabase) {
+    db.create(SCHEMA);
+    this.statements = {
+      account: db.prepare('SELECT id, currency FROM accounts WHERE advertiser_id = ? AND marketplace = ?'),
+      promotion: db.prepare('SELECT promotion_id AS promotionId FROM credits WHERE account = ? AND credit_id = ?'),
+      click: db.prepare(`SELECT product, amount, billable FROM account_lines
+        WHERE kind = 'click' AND account = ? AND click_id = ?`),
+      section: db.prepare(`SELECT id FROM ledger_sections
+        WHERE kind = ? AND name = ? AND marketplace = ? AND currency = ?`),
+      open: db.prepare('INSERT INTO ledger_sections (kind, name, marketplace, currency) VALUES (?, ?, ?, ?)'),
+      entry: db.prepare(`INSERT INTO ledger_entries (section, effective, position, account, kind, high, low)
+        VALUES (?, ?, ?, ?, ?, ?, ?)`),
+    };
+  }
+
+  apply({ stream, type, data, position }: Recorded): void {
+    const kind = ENTRY_KINDS.indexOf(type as EntryKind);
+    if (kind < 0 || !stream.startsWith('account-')) return;
+    const event = { type, data } as AccountEvent;
+    const { advertiserId, marketplace } = event.data;
+    const { id: account, currency } = this.statements.account.get(advertiserId, marketplace) as {
+      id: bigint;
+      currency: string;
+    };
+    const context = this.contextOf(account, currency);
+    const effectiveMs = epochMs(effectiveAtOf(event));
+    const sums = new Map<bigint, bigint>();
+    for (const posting of postingsOf(event, context)) {
+      const section = this.sectionOf(posting, marketplace, context);
+      if (section !== undefined) sums.set(section, posting.amountMinor + (sums.get(section) ?? 0n));
+    }
+    for (const [section, amount] of sums) {
+      const [high, low] = [amount >> HALF, BigInt.asUintN(Number(HALF), amount)];
+      this.statements.entry.run(section, effectiveMs, position, account, kind, high, low);
+    }
+  }
+
+  forget(): void {
+    this.sections.clear();
+  }
+
+  private contextOf(account: bigint, currency: string): PostingContext {
+    return {
+      promotionOf: (creditId) => this.statements.promotion.get(account, creditId)!['promotionId'] as string,
+      clickOf: (clickId) => clickIn(this.statements.click.get(account, clickId)!, currency),
+    };
+  }
+
+  /** What accounts are billed has no section. */
+  private sectionOf(posting: Posting, marketplace: string, context: PostingContext): bigint | undefined {
+    const place = placeOf(posting, context);
+    if (!place) return undefined;
+    const [group, name] = place;
+    const key = `${group} ${name} ${marketplace} ${posting.currency}`;
+    const known = this.sections.get(key);
+    if (known !== undefined) return known;
+    const { section, open } = this.statements;
+    const found = section.get(group, name, marketplace, posting.currency)?.['id'];
+    const id = BigInt((found as bigint) ?? open.run(group, name, marketplace, posting.currency).lastInsertRowid);
+    this.sections.set(key, id);
+    return id;
+  }
+}
+
+function placeOf({ account }: Posting, context: PostingContext): readonly [SectionGroup, string] | undefined {
+  const [root, group, name = '', detail, creditId = ''] = account;
+  if (root === 'liabilities') return ['credits', context.promotionOf(creditId)];
+  if (root === 'expenses') return [detail === undefined ? 'grants' : 'revoked', name];
+  if (root === 'income') return [group === 'clicks' ? 'clicks' : 'breakage', name];
+  return undefined;
+}
+
+/** A click's line says what came out of credits, as a negative amount, and what went on the bill. */
+function clickIn(line: Record<string, unknown>, currency: string): { product: string; cost: Money } {
+  const cost = BigInt(line['billable'] as string) - BigInt(line['amount'] as string);
+  return { product: line['product'] as string, cost: moneyOf(cost, currency) };
+}
