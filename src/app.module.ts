@@ -33,6 +33,7 @@ import { Promotions } from './promotions/promotions.js';
 import { ReadModelDatabase } from './read-models/database.js';
 import { Queries } from './read-models/queries.js';
 import { ReadModels } from './read-models/read-models.js';
+import { HAS_THREAD, ThreadedWriter } from './read-models/threaded-writer.js';
 import { Scheduler } from './scheduler.js';
 import type { Settings } from './settings.js';
 
@@ -120,7 +121,7 @@ export class AppModule implements OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     await this.scheduler.stop();
     await this.checkpoints.stop();
-    this.readModels.close();
+    await this.readModels.close();
     this.sealer.close();
     await this.store.close();
     this.snapshots.close();
@@ -157,9 +158,10 @@ export function openStore({ store, streamPrefix, cachePath }: Settings): EventSt
 }
 
 /** The read models lie beside the ledger: `ledger.db` has `ledger.db.models`. They catch up in the background. */
-async function openReadModels(store: EventStore, { cachePath, clock }: Settings): Promise<ReadModels> {
-  const db = new ReadModelDatabase(cachePath === null ? ':memory:' : `${cachePath}.models`);
-  const readModels = new ReadModels(store, db, undefined, clock);
+async function openReadModels(store: EventStore, { cachePath, clock, fixedNow }: Settings): Promise<ReadModels> {
+  const path = cachePath === null ? ':memory:' : `${cachePath}.models`;
+  const writer = cachePath !== null && HAS_THREAD ? await ThreadedWriter.open({ path, fixedNow }) : undefined;
+  const readModels = new ReadModels(store, new ReadModelDatabase(path), undefined, clock, writer);
   await readModels.start();
   return readModels;
 }

@@ -25,6 +25,8 @@ export interface Settings {
   readonly scheduler: boolean;
   /** What *now* is: the default of `asOf`, and what is due. */
   readonly clock: () => Instant;
+  /** What it is fixed to; null: the machine's runs. */
+  readonly fixedNow: Instant | null;
   /** How much a client may ask for. */
   readonly limits: LimitSettings;
   /** How callers are known; null when nothing says it. */
@@ -75,6 +77,7 @@ export function loadSettings(env: Environment): Settings {
   };
   const store = read('PROMOLEDGER_STORE', 'sqlite:./data/ledger.db', parseStore);
   const cachePath = cachePathOf(String(store), env['PROMOLEDGER_CACHE'] || './data/eventstoredb');
+  const fixedNow = read('PROMOLEDGER_CLOCK', '', parseClock);
   const settings: Settings = {
     host: read('HOST', '127.0.0.1', parseHost),
     port: read('PORT', '3000', parsePort),
@@ -85,7 +88,8 @@ export function loadSettings(env: Environment): Settings {
     signingKey: signingKeyOf(env['PROMOLEDGER_SIGNING_KEY'], cachePath),
     checkpointEveryMs: read('PROMOLEDGER_CHECKPOINT_EVERY', 'PT1H', parseEvery),
     scheduler: read('PROMOLEDGER_SCHEDULER', 'on', parseSwitch),
-    clock: read('PROMOLEDGER_CLOCK', '', parseClock),
+    fixedNow,
+    clock: () => fixedNow ?? instantOf(Date.now()),
     limits: readLimits(read),
     auth: readAuth(read),
     observability: readObservability(read),
@@ -160,10 +164,10 @@ function parseSwitch(text: string): boolean | string[] {
   return text === 'on' || text === 'off' ? text === 'on' : [`must be on or off, not ${shown(text)}`];
 }
 
-function parseClock(text: string): (() => Instant) | string[] {
-  if (text === '') return () => instantOf(Date.now());
+function parseClock(text: string): Instant | null | string[] {
+  if (text === '') return null;
   const fixed = parseInstant(text);
-  return fixed ? () => fixed : [`must be an RFC 3339 instant such as 2022-10-04T07:00:00Z, not ${shown(text)}`];
+  return fixed ?? [`must be an RFC 3339 instant such as 2022-10-04T07:00:00Z, not ${shown(text)}`];
 }
 
 /** On one line, whatever is in it, and not too long. */

@@ -98,7 +98,7 @@ export class NoticesModel implements ReadModel {
 
   /** The last event that was looked at, committed or not. */
   get tail(): Position {
-    return (this.last ??= this.db.checkpoint()?.position ?? 0n);
+    return this.last ?? this.db.checkpoint()?.position ?? 0n;
   }
 
   /** Those after a place and told up to `known`, at most `limit`. */

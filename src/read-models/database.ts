@@ -4,6 +4,9 @@ import type { Position, Recorded } from '../event-store/event-store.js';
 /** Raised with every change to what any model stores: a file of another version is emptied and built anew. */
 const MODELS_VERSION = 4;
 
+/** A reader may hold up a change of the tables for a moment. */
+const BUSY_MS = 5000;
+
 const CHECKPOINT = `
   CREATE TABLE IF NOT EXISTS checkpoint (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -40,10 +43,14 @@ export class ReadModelDatabase {
   private readonly schemas: string[] = [];
   private readonly statements: Record<'begin' | 'commit' | 'rollback' | 'load' | 'save' | 'searched', StatementSync>;
 
-  /** `path` is a file, or `:memory:`. One process owns the file; a second one fails at once. */
+  /**
+   * `path` is a file, or `:memory:`. One owner writes the file, others read it; a process has a ledger, or a cache, for
+   * itself, and with it what lies beside it. Pages are moved from the log into the file in larger lots than by default:
+   * it is a sync of the disk each time.
+   */
   constructor(path: string, version = MODELS_VERSION) {
-    this.sql = new DatabaseSync(path, { readBigInts: true });
-    this.sql.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
+    this.sql = new DatabaseSync(path, { readBigInts: true, timeout: BUSY_MS });
+    this.sql.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 10000');
     // Catching up writes to the ends of many owners' lines at once: 64 MiB keep them from being read again and again.
     this.sql.exec('PRAGMA cache_size = -65536');
     if (this.sql.prepare('PRAGMA user_version').get()?.['user_version'] !== BigInt(version)) {

@@ -2,27 +2,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreUnavailableError, type EventStore, type Position } from '../event-store/event-store.js';
 import { daysMs } from '../kernel/calendar.js';
 import { instantOf, type Instant } from '../kernel/instant.js';
-import { NoticesModel } from '../notices/notices-model.js';
+import type { NoticesModel } from '../notices/notices-model.js';
 import type { SubjectFacts } from '../promotions/domain/facts.js';
 import { rulesOf, type Rules } from '../promotions/domain/rules.js';
 import { notCombinableSince } from '../promotions/domain/stacking.js';
 import { AccountQueries, type AccountKey } from './accounts-queries.js';
-import { AccountsModel } from './accounts-model.js';
 import { AccountsReader } from './accounts-reader.js';
 import { AuditReader } from './audit-reader.js';
-import { BooksModel } from './books-model.js';
 import { BooksQueries } from './books-queries.js';
-import { CampaignsModel } from './campaigns-model.js';
+import type { CampaignsModel } from './campaigns-model.js';
 import { ClickExplanations } from './click-explanation.js';
 import type { ReadModelDatabase } from './database.js';
 import { JournalIndex } from './journal-index.js';
-import { LogTimes } from './log-times.js';
+import type { LogTimes } from './log-times.js';
+import { Models } from './models.js';
 import type { Moment } from './moment.js';
-import { PromotionsModel } from './promotions-model.js';
-import { RatesModel } from './rates-model.js';
+import type { PromotionsModel } from './promotions-model.js';
+import type { RatesModel } from './rates-model.js';
 import { ReadModelRunner, type ProjectionObserver } from './runner.js';
 import { Statements } from './statement.js';
 import { Subjects } from './subjects.js';
+import { LocalWriter, type ModelsWriter } from './writer.js';
 
 /** How long an answer waits for the read models, in ms. */
 const PATIENCE_MS = 5000;
@@ -51,6 +51,7 @@ export class ReadModels {
   readonly notices: NoticesModel;
   private readonly subjects: Subjects;
   readonly runner: ReadModelRunner;
+  private readonly writer: ModelsWriter;
   /** Null until the store has been reached. */
   private headAtStart: Position | null = null;
   /** Why it has not been. */
@@ -62,15 +63,16 @@ export class ReadModels {
     private readonly db: ReadModelDatabase,
     observer?: ProjectionObserver,
     clock: () => Instant = () => instantOf(Date.now()),
+    /** Who owns the tables, when it is not `db` itself. */
+    writer?: ModelsWriter,
   ) {
-    const accounts = new AccountsModel(db);
-    const books = new BooksModel(db);
-    this.campaigns = new CampaignsModel(db);
-    this.promotions = new PromotionsModel(db);
-    this.rates = new RatesModel(db);
-    this.times = new LogTimes(db);
-    this.notices = new NoticesModel(db, clock);
-    const reader = new AccountsReader(db, accounts);
+    const models = new Models(db, clock);
+    this.campaigns = models.campaigns;
+    this.promotions = models.promotions;
+    this.rates = models.rates;
+    this.times = models.times;
+    this.notices = models.notices;
+    const reader = new AccountsReader(db, models.accounts);
     this.accounts = new AccountQueries(db, reader, (promotionId, known) => {
       const terms = this.promotions.stateOf(promotionId, known)?.terms;
       if (terms?.version !== 1) throw new Error(`no terms of version 1 of promotion ${promotionId} at ${known}`);
@@ -84,8 +86,8 @@ export class ReadModels {
     this.journal = new JournalIndex(db);
     this.subjects = new Subjects(db, reader, this.campaigns, this.promotions);
     this.clicks = new ClickExplanations(store, reader);
-    const models = [this.times, accounts, books, this.campaigns, this.promotions, this.rates, this.notices];
-    this.runner = new ReadModelRunner(store, db, models, observer);
+    this.writer = writer ?? new LocalWriter(db, models.all);
+    this.runner = new ReadModelRunner(store, this.writer, observer);
   }
 
   /** Waits until all that is recorded now is included; its position. Throws NotCaughtUpError. */
@@ -193,9 +195,11 @@ export class ReadModels {
     }
   }
 
-  close(): void {
+  /** Lets what is being written be finished. */
+  async close(): Promise<void> {
     this.closed = true;
-    this.runner.stop();
+    await this.runner.stop();
+    await this.writer.close();
     this.db.close();
   }
 }

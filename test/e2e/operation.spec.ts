@@ -151,7 +151,7 @@ describe('replay --check', () => {
   ])('finds %s', async (_what, sql, where) => {
     const models = new DatabaseSync(`${ledger}.models`);
     models.exec(sql);
-    models.close();
+    await models.close();
     const { differences } = await check();
     expect(differences.map(({ what }) => what).join()).toContain(where);
   });

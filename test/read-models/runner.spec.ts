@@ -8,6 +8,7 @@ import { instantOf } from '../../src/kernel/instant.js';
 import { type ReadModel, ReadModelDatabase } from '../../src/read-models/database.js';
 import { LogTimes } from '../../src/read-models/log-times.js';
 import { ReadModelRunner } from '../../src/read-models/runner.js';
+import { LocalWriter } from '../../src/read-models/writer.js';
 
 /** Keeps the ids it saw in a table; stumbles over events of type `Broken`. */
 class Seen implements ReadModel {
@@ -60,9 +61,9 @@ describe('the read model runner', () => {
   const open = (version?: number, log: EventStore = store) => {
     const db = new ReadModelDatabase(join(directory, 'models.db'), version);
     const seen = new Seen(db);
-    const runner = new ReadModelRunner(log, db, [seen]);
-    const close = () => {
-      runner.stop();
+    const runner = new ReadModelRunner(log, new LocalWriter(db, [seen]));
+    const close = async () => {
+      await runner.stop();
       db.close();
     };
     return { db, seen, runner, close };
@@ -77,7 +78,7 @@ describe('the read model runner', () => {
     expect(await models.runner.reached(second, 1000)).toBe(true);
     expect(models.runner.position).toBe(second);
     expect(models.seen.ids()).toEqual(['Fact:1', 'Fact:2']);
-    models.close();
+    await models.close();
   });
 
   it('resumes from its checkpoint without gap or repeat', async () => {
@@ -85,20 +86,20 @@ describe('the read model runner', () => {
     const before = open();
     await before.runner.start();
     await before.runner.reached(first, 1000);
-    before.close();
+    await before.close();
     const second = await append();
     const after = open();
     await after.runner.start();
     expect(await after.runner.reached(second, 1000)).toBe(true);
     expect(after.seen.ids()).toEqual(['Fact:1', 'Fact:2']);
-    after.close();
+    await after.close();
   });
 
   it('says that a position was not reached in time', async () => {
     const models = open();
     await models.runner.start();
     expect(await models.runner.reached(99n, 5)).toBe(false);
-    models.close();
+    await models.close();
   });
 
   it('stands still at an event that a model cannot read, at what was committed before', async () => {
@@ -113,7 +114,7 @@ describe('the read model runner', () => {
     expect(models.seen.ids().at(-1)).not.toMatch(/Broken/);
     expect(BigInt(models.seen.ids().length)).toBe(models.runner.position);
     expect(models.seen.forgotten).toBe(1);
-    models.close();
+    await models.close();
   });
 
   it('rebuilds to the same tables', async () => {
@@ -126,7 +127,7 @@ describe('the read model runner', () => {
     await models.runner.rebuild();
     expect(await models.runner.reached(last, 1000)).toBe(true);
     expect(models.seen.ids()).toEqual(before);
-    models.close();
+    await models.close();
   });
 
   it.each([
@@ -137,7 +138,7 @@ describe('the read model runner', () => {
     const first = open();
     await first.runner.start();
     await first.runner.reached(await append(), 1000);
-    first.close();
+    await first.close();
     const log = anotherLog ? new MemoryEventStore() : store;
     if (anotherLog) {
       const event = { id: 'Other:1', type: 'Other', data: {}, metadata: { version: 1 } };
@@ -148,7 +149,7 @@ describe('the read model runner', () => {
     await second.runner.start();
     await second.runner.reached(await log.head(), 1000);
     expect(second.seen.ids()).toEqual(anotherLog ? ['Other:1'] : ['Fact:1', 'Fact:2']);
-    second.close();
+    await second.close();
   });
 });
 

@@ -1,0 +1,82 @@
+import { Worker } from 'node:worker_threads';
+import type { Position, Recorded } from '../event-store/event-store.js';
+import type { Instant } from '../kernel/instant.js';
+import type { Checkpoint } from './database.js';
+import type { ModelsWriter } from './writer.js';
+
+/** What the thread is started with. */
+export interface ThreadData {
+  readonly path: string;
+  /** What the service's clock is fixed to; null: it runs. */
+  readonly fixedNow: Instant | null;
+}
+
+/** What the thread is asked, each answered in turn. Events travel as JSON: it is cheaper to clone than what it says. */
+export type Order =
+  | { readonly do: 'checkpoint' | 'clear' | 'close' }
+  | { readonly do: 'write'; readonly events: string }
+  | { readonly do: 'searched'; readonly position: Position };
+
+export type Reply = { readonly done: Checkpoint | undefined } | { readonly failed: Error };
+
+/** Built code has its thread beside it; what runs from its source, as tests do, has none and writes in its own thread. */
+export const HAS_THREAD = import.meta.url.endsWith('.js');
+
+/** Writes the models in a thread of its own, so that commands and questions do not wait for it. The thread owns the file. */
+export class ThreadedWriter implements ModelsWriter {
+  private readonly waiting: { resolve(done: Checkpoint | undefined): void; reject(error: Error): void }[] = [];
+  private ended: Error | undefined;
+
+  private constructor(private readonly worker: Worker) {
+    worker.on('message', (reply: Reply) => {
+      const asked = this.waiting.shift()!;
+      if ('failed' in reply) asked.reject(reply.failed);
+      else asked.resolve(reply.done);
+    });
+    worker.on('error', (error: unknown) => this.end(error instanceof Error ? error : new Error(String(error))));
+    worker.on('exit', () => this.end(new Error('the thread of the read models has ended')));
+  }
+
+  /** Resolves when the tables are there to be read. Rejects when the file cannot be opened. */
+  static async open(data: ThreadData): Promise<ThreadedWriter> {
+    const writer = new ThreadedWriter(new Worker(new URL('./writer-thread.js', import.meta.url), { workerData: data }));
+    await writer.checkpoint();
+    return writer;
+  }
+
+  checkpoint(): Promise<Checkpoint | undefined> {
+    return this.ask({ do: 'checkpoint' });
+  }
+
+  async write(events: readonly Recorded[]): Promise<void> {
+    const rows = events.map(({ position, ...event }) => ({ ...event, position: String(position) }));
+    await this.ask({ do: 'write', events: JSON.stringify(rows) });
+  }
+
+  async searched(position: Position): Promise<void> {
+    await this.ask({ do: 'searched', position });
+  }
+
+  async clear(): Promise<void> {
+    await this.ask({ do: 'clear' });
+  }
+
+  async close(): Promise<void> {
+    if (this.ended) return;
+    await this.ask({ do: 'close' });
+    await this.worker.terminate();
+  }
+
+  private ask(order: Order): Promise<Checkpoint | undefined> {
+    if (this.ended) return Promise.reject(this.ended);
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ resolve, reject });
+      this.worker.postMessage(order);
+    });
+  }
+
+  private end(error: Error): void {
+    this.ended ??= error;
+    for (const { reject } of this.waiting.splice(0)) reject(this.ended);
+  }
+}

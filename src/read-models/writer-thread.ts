@@ -1,0 +1,48 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Recorded } from '../event-store/event-store.js';
+import { instantOf } from '../kernel/instant.js';
+import { type Checkpoint, ReadModelDatabase } from './database.js';
+import { Models } from './models.js';
+import type { Order, Reply, ThreadData } from './threaded-writer.js';
+import { LocalWriter } from './writer.js';
+
+/** The thread of a ThreadedWriter: does what it is told, one thing after the other. */
+const { path, fixedNow } = workerData as ThreadData;
+const db = new ReadModelDatabase(path);
+const writer = new LocalWriter(db, new Models(db, () => fixedNow ?? instantOf(Date.now())).all);
+
+async function obey(order: Order): Promise<Checkpoint | undefined> {
+  switch (order.do) {
+    case 'checkpoint':
+      return writer.checkpoint();
+    case 'write':
+      await writer.write((JSON.parse(order.events) as Written[]).map(recordedOf));
+      return undefined;
+    case 'searched':
+      await writer.searched(order.position);
+      return undefined;
+    case 'clear':
+      await writer.clear();
+      return undefined;
+    case 'close':
+      db.close();
+      return undefined;
+  }
+}
+
+type Written = Omit<Recorded, 'position'> & { readonly position: string };
+
+const recordedOf = ({ position, ...event }: Written): Recorded => ({ ...event, position: BigInt(position) });
+
+let turn: Promise<void> = Promise.resolve();
+parentPort!.on('message', (order: Order) => {
+  turn = turn.then(async () => {
+    let reply: Reply;
+    try {
+      reply = { done: await obey(order) };
+    } catch (error) {
+      reply = { failed: error instanceof Error ? error : new Error(String(error)) };
+    }
+    parentPort!.postMessage(reply);
+  });
+});
