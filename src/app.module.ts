@@ -57,11 +57,13 @@ export class AppModule implements OnApplicationShutdown {
 
   static forSettings(settings: Settings, overrides: Overrides = {}): DynamicModule {
     const decider = overrides.accountDecider ?? accountDecider;
+    // Before all else: what lies beside a ledger that another process has must not be touched.
+    const store = overrides.store ?? openStore(settings);
     return {
       module: AppModule,
       controllers: CONTROLLERS,
       providers: [
-        { provide: EventStore, useFactory: () => overrides.store ?? openStore(settings) },
+        { provide: EventStore, useValue: store },
         {
           provide: ReadModels,
           useFactory: (store: EventStore) => openReadModels(store, settings),

@@ -30,6 +30,7 @@ export class ThreadedWriter implements ModelsWriter {
   private constructor(private readonly worker: Worker) {
     worker.on('message', (reply: Reply) => {
       const asked = this.waiting.shift()!;
+      if (this.waiting.length === 0) worker.unref();
       if ('failed' in reply) asked.reject(reply.failed);
       else asked.resolve(reply.done);
     });
@@ -71,6 +72,8 @@ export class ThreadedWriter implements ModelsWriter {
     if (this.ended) return Promise.reject(this.ended);
     return new Promise((resolve, reject) => {
       this.waiting.push({ resolve, reject });
+      // A thread with nothing to do keeps no process from ending, however its start has failed.
+      this.worker.ref();
       this.worker.postMessage(order);
     });
   }
