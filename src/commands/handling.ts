@@ -85,6 +85,7 @@ export class CommandHandling<State, Command, Event extends EventLike> {
     /** Whether the state was read since the commands came: then it is one that they may be answered by. */
     let isFresh = !inMemory;
     const ids = idsNeeded(this.decider, batch);
+    if (inMemory && (await this.isAppendedAsNew(stream, inMemory, batch, deciding))) return;
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       const known = await this.store.find(stream, ids, { through: before.revision });
       const decided = decideAll(this.decider, batch, before, known);
@@ -100,6 +101,25 @@ export class CommandHandling<State, Command, Event extends EventLike> {
       isFresh = true;
     }
     throw new Error(`${stream} changed under ${ATTEMPTS} attempts to append to it`);
+  }
+
+  /**
+   * Most facts are new and need no other: they are decided without being looked up, and the store, which holds an id once,
+   * finds what is not new. False when there is anything else to be said of any of them.
+   */
+  private async isAppendedAsNew(
+    stream: string,
+    before: StreamState<State>,
+    batch: readonly Waiting<Command, Event>[],
+    deciding: Deciding,
+  ): Promise<boolean> {
+    const needsOthers = batch.some(({ submission: { id, command } }) => {
+      return id === null || (this.decider.refersTo?.(command) ?? []).length > 0;
+    });
+    if (needsOthers) return false;
+    const decided = decideAll(this.decider, batch, before, new Map());
+    if (decided.reliesOnState || decided.events.length !== batch.length) return false;
+    return this.append(stream, before, decided, deciding);
   }
 
   /** Appends what was decided and answers it; false when others have written to the stream, be it the same facts. */

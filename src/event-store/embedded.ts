@@ -5,6 +5,9 @@ import { EventStore, StoreUnavailableError, type LogFilter, type Position, type 
 /** How many events are read, or looked at, before the event loop gets its turn. */
 export const PAGE = 1000;
 
+/** So many of the last events are kept for followers, who all want them at once. */
+const RECENT = 4 * PAGE;
+
 /** Reads the log's events whose positions lie in (`after`, `through`]. */
 export type LogReader = (after: Position, through: Position) => readonly Recorded[];
 
@@ -15,6 +18,8 @@ export type LogReader = (after: Position, through: Position) => readonly Recorde
  */
 export abstract class EmbeddedEventStore extends EventStore {
   readonly #followers = new Set<Follower>();
+  /** The end of the log without a gap, or nothing. */
+  #recent: Recorded[] = [];
   #isOpen = true;
 
   /** The position of the last committed event. */
@@ -32,8 +37,16 @@ export abstract class EmbeddedEventStore extends EventStore {
     if (!this.#isOpen) throw new StoreUnavailableError('the store is closed');
   }
 
-  /** To be called after each commit. */
-  protected wakeFollowers(): void {
+  /** Whether anybody wants to be told of the next commit. */
+  protected get isFollowed(): boolean {
+    return this.#followers.size > 0;
+  }
+
+  /** To be called after each commit, with its events where they are at hand: each follower would read them again. */
+  protected wakeFollowers(committed: readonly Recorded[] = []): void {
+    const goesOn = committed[0]?.position === (this.#recent.at(-1)?.position ?? 0n) + 1n;
+    if (!goesOn || this.#recent.length > 2 * RECENT) this.#recent = goesOn ? this.#recent.slice(-RECENT) : [];
+    this.#recent.push(...committed);
     for (const follower of this.#followers) follower.wake();
   }
 
@@ -78,7 +91,9 @@ export abstract class EmbeddedEventStore extends EventStore {
       const emitPage = () => {
         turn = undefined;
         const through = this.#windowAfter(position);
-        for (const event of readLog(position, through)) subscriber.next(event);
+        for (const event of this.#recentBetween(position, through, filter) ?? readLog(position, through)) {
+          subscriber.next(event);
+        }
         position = through;
         wake();
       };
@@ -116,6 +131,15 @@ export abstract class EmbeddedEventStore extends EventStore {
     } finally {
       for (const follower of [...this.#followers]) follower.end();
     }
+  }
+
+  #recentBetween(after: Position, through: Position, filter: LogFilter | undefined): Recorded[] | undefined {
+    const first = this.#recent[0]?.position;
+    if (first === undefined || after + 1n < first || through > this.#recent.at(-1)!.position) return undefined;
+    const window = this.#recent.slice(Number(after + 1n - first), Number(through + 1n - first));
+    return filter
+      ? window.filter(({ stream }) => filter.streamPrefixes.some((prefix) => stream.startsWith(prefix)))
+      : window;
   }
 
   #windowAfter(position: Position): Position {

@@ -14,10 +14,12 @@ import {
 } from '../event-store.js';
 import { UNOBSERVED, type StoreObserver } from '../observer.js';
 import { openLedgerFile } from './ledger-file.js';
-import { all, eventsOf, one, prepareLog, prepareStatements, type Statements } from './statements.js';
+import { all, eventOf, eventsOf, one, prepareLog, prepareStatements, type Statements } from './statements.js';
 
 /** So many events share a commit at most: a group is one turn of the event loop. */
 const GROUP_EVENTS = 1000;
+/** Of so many streams the end is remembered. */
+const REMEMBERED_STREAMS = 50_000;
 
 /**
  * The embedded store: one file and one writer. Appends that arrive in the same turn of the event loop are committed as
@@ -28,6 +30,7 @@ export class SqliteEventStore extends EmbeddedEventStore {
   readonly #statements: Statements;
   readonly #nowMs: () => number;
   readonly #observer: StoreObserver;
+  readonly #ends = new Map<string, StreamEnd>();
   #queue: PendingAppend[] = [];
   #committed: LogState;
 
@@ -45,7 +48,7 @@ export class SqliteEventStore extends EmbeddedEventStore {
     this.#statements = prepareStatements(db);
     const [position, recordedAtMs] = one<[number, number]>(this.#statements.tail) ?? [0, 0];
     const types = new Map(all<[string, number]>(this.#statements.types));
-    this.#committed = { position, recordedAtMs, types };
+    this.#committed = { position, recordedAtMs, types, added: [] };
   }
 
   protected override get tail(): Position {
@@ -111,13 +114,10 @@ export class SqliteEventStore extends EmbeddedEventStore {
     const group = this.#nextGroup();
     if (group.length === 0) return;
     if (this.#queue.length > 0) setImmediate(() => this.#commitGroup());
-    const state = { ...this.#committed, types: new Map(this.#committed.types) };
-    let answers: (Appended | AppendConflict)[];
     const startedMs = performance.now();
+    let written: { state: LogState; answers: (Appended | AppendConflict)[] };
     try {
-      this.#statements.begin.run();
-      answers = group.map((append) => this.#write(append, state));
-      this.#statements.commit.run();
+      written = this.#writeGroup(group);
     } catch (error) {
       this.#rollBack();
       const unavailable = new StoreUnavailableError(`the ledger file cannot be written: ${messageOf(error)}`, {
@@ -126,11 +126,32 @@ export class SqliteEventStore extends EmbeddedEventStore {
       for (const { reject } of group) reject(unavailable);
       return;
     }
+    const { state, answers } = written;
     const events = state.position - this.#committed.position;
-    this.#committed = state;
+    this.#committed = { ...state, added: [] };
     if (events > 0) this.#observer.committed(events, (performance.now() - startedMs) / 1000);
     group.forEach(({ resolve }, index) => resolve(answers[index]!));
-    if (events > 0) this.wakeFollowers();
+    if (events > 0) this.wakeFollowers(state.added);
+  }
+
+  /**
+   * Writes a group in one transaction. Ids are nearly always new, and the index finds one that is not: then the group is
+   * written again with every id looked up first.
+   */
+  #writeGroup(group: readonly PendingAppend[]): { state: LogState; answers: (Appended | AppendConflict)[] } {
+    for (const looksUp of [false, true]) {
+      const state = { ...this.#committed, types: new Map(this.#committed.types), added: [] };
+      try {
+        this.#statements.begin.run();
+        const answers = group.map((append) => this.#write(append, state, looksUp));
+        this.#statements.commit.run();
+        return { state, answers };
+      } catch (error) {
+        if (looksUp || !isHeldAlready(error)) throw error;
+        this.#rollBack();
+      }
+    }
+    throw new Error('a group that looks up its ids is written or fails');
   }
 
   #nextGroup(): PendingAppend[] {
@@ -141,9 +162,13 @@ export class SqliteEventStore extends EmbeddedEventStore {
   }
 
   /** Decides before it writes: a conflict leaves nothing in the group's transaction. */
-  #write({ stream, expected, rows }: PendingAppend, state: LogState): Appended | AppendConflict {
-    const [knownStreamId, lastRevision] = this.#stream(stream);
+  #write({ stream, expected, rows }: PendingAppend, state: LogState, looksUp: boolean): Appended | AppendConflict {
+    const end = this.#endOf(stream);
+    const [knownStreamId, lastRevision] = end;
+    const isExpected = expected === 'any' || lastRevision === (expected === 'none' ? -1 : expected);
     const held = rows.map(({ type, key }) => {
+      // Of a stream that is as it was expected, it is left to the index to say that an id is held.
+      if (isExpected && !looksUp) return undefined;
       const typeId = state.types.get(type);
       if (knownStreamId === undefined || typeId === undefined) return undefined;
       return one<Place>(this.#statements.place, knownStreamId, typeId, key);
@@ -169,13 +194,28 @@ export class SqliteEventStore extends EmbeddedEventStore {
       const recordedMs = copiedMs ?? nowMs;
       state.recordedAtMs = Math.max(state.recordedAtMs, recordedMs);
       this.#statements.addEvent.run(position, streamId, revision, typeId, key, data, metadata, recordedMs);
+      if (this.isFollowed) {
+        state.added.push(eventOf([stream, revision, position, recordedMs, type, key, data, metadata]));
+      }
       return [revision, position];
     });
+    this.#ends.set(stream, [streamId, lastRevision + rows.length]);
     return answer(places, false);
   }
 
-  #stream(name: string): [streamId: number | undefined, lastRevision: number] {
-    return one<[number, number]>(this.#statements.stream, name) ?? [undefined, -1];
+  /** What is remembered is what the open transaction wrote, too: a rollback forgets all of it. */
+  #endOf(stream: string): StreamEnd {
+    const known = this.#ends.get(stream);
+    if (known) return known;
+    const end = this.#stream(stream);
+    if (this.#ends.size >= REMEMBERED_STREAMS) this.#ends.clear();
+    if (end[0] !== undefined) this.#ends.set(stream, end);
+    return end;
+  }
+
+  #stream(name: string): StreamEnd {
+    const [streamId, last] = one<[number, number | null]>(this.#statements.stream, name) ?? [undefined, null];
+    return [streamId, last ?? -1];
   }
 
   #typeId(type: string, state: LogState): number {
@@ -188,6 +228,7 @@ export class SqliteEventStore extends EmbeddedEventStore {
 
   /** SQLite has already rolled back by itself after some failures, such as a full disk. */
   #rollBack(): void {
+    this.#ends.clear();
     try {
       if (this.#db.isTransaction) this.#statements.rollback.run();
     } catch {
@@ -196,12 +237,16 @@ export class SqliteEventStore extends EmbeddedEventStore {
   }
 }
 
+type StreamEnd = readonly [streamId: number | undefined, lastRevision: number];
+
 /** Where the log ends and what it knows; a group works on a copy, which counts once it is committed. */
 interface LogState {
   position: number;
   /** The latest there is. */
   recordedAtMs: number;
   readonly types: Map<string, number>;
+  /** The group's events, when somebody follows. */
+  readonly added: Recorded[];
 }
 
 interface NewRow {
@@ -240,5 +285,8 @@ function reading<T>(read: () => T): T {
     throw new StoreUnavailableError(`the ledger file cannot be read: ${messageOf(error)}`, { cause: error });
   }
 }
+
+const SQLITE_CONSTRAINT_UNIQUE = 2067;
+const isHeldAlready = (error: unknown): boolean => (error as { errcode?: number }).errcode === SQLITE_CONSTRAINT_UNIQUE;
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -60,7 +60,7 @@ export const all = <Row>(statement: StatementSync, ...parameters: (string | numb
 export const eventsOf = (statement: StatementSync, ...parameters: (string | number)[]): Recorded[] =>
   all<EventRow>(statement, ...parameters).map(eventOf);
 
-function eventOf([stream, revision, position, recordedAtMs, type, key, data, metadata]: EventRow): Recorded {
+export function eventOf([stream, revision, position, recordedAtMs, type, key, data, metadata]: EventRow): Recorded {
   return {
     stream,
     revision,
