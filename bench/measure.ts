@@ -72,3 +72,26 @@ export function atLeast(
     ...(note === undefined ? {} : { note }),
   };
 }
+
+/** A row whose figure, a time in ms, may be at most `target` times its reference. */
+export function atMost(
+  number: string,
+  measure: string,
+  [figureMs, referenceMs]: readonly [number, number],
+  target: number,
+  note?: string,
+): Row {
+  const ratio = figureMs / referenceMs;
+  return {
+    number,
+    measure,
+    figure: milliseconds(figureMs),
+    reference: milliseconds(referenceMs),
+    ratio: ratio.toFixed(2),
+    target: `≤ ${target}`,
+    met: ratio <= target,
+    ...(note === undefined ? {} : { note }),
+  };
+}
+
+export const milliseconds = (ms: number): string => (ms < 10 ? `${ms.toFixed(3)} ms` : `${Math.round(ms)} ms`);

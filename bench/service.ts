@@ -1,0 +1,71 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const CLI = here('../src/cli.js');
+const REFERENCE = here('./reference-server.js');
+const FIRST_PORT = 38_100;
+let ports = 0;
+
+/** A process that serves HTTP, on a port of its own. */
+export interface Served {
+  readonly url: string;
+  readonly process: ChildProcess;
+  stop(): Promise<void>;
+}
+
+export const serveLedger = (path: string, env: Record<string, string> = {}): Promise<Served> =>
+  serve([CLI, 'serve'], { PROMOLEDGER_STORE: `sqlite:${path}`, PROMOLEDGER_SCHEDULER: 'off', ...env });
+
+export const serveReference = (): Promise<Served> => serve([REFERENCE], {});
+
+async function serve(args: readonly string[], env: Record<string, string>): Promise<Served> {
+  const port = String(FIRST_PORT + ports++);
+  const child = spawn(process.execPath, ['--no-warnings', ...args], {
+    env: { PATH: process.env['PATH'], PORT: port, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await Promise.race([
+    once(child.stdout, 'data'),
+    once(child, 'exit').then(() => Promise.reject(new Error(`${args.join(' ')} did not start`))),
+  ]);
+  child.stdout.resume();
+  const stop = async () => {
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    await ended;
+  };
+  return { url: `http://127.0.0.1:${port}`, process: child, stop };
+}
+
+/** Of autocannon what is used here; it is installed under bench/peers. */
+type Autocannon = (options: {
+  url: string;
+  connections: number;
+  amount: number;
+  requests: readonly object[];
+}) => Promise<{ duration: number; non2xx: number; errors: number; timeouts: number }>;
+
+const autocannon = createRequire(here('../../bench/peers/package.json'))('autocannon') as Autocannon;
+
+/** Posts `amount` bodies over so many connections, each sent when the one before is answered. The time it took, in ms. */
+export async function post(url: string, connections: number, amount: number, body: () => unknown): Promise<number> {
+  const startedMs = performance.now();
+  const { non2xx, errors, timeouts } = await autocannon({
+    url,
+    connections,
+    amount,
+    requests: [
+      {
+        method: 'POST',
+        path: '/v1/commands',
+        headers: { 'content-type': 'application/json' },
+        setupRequest: (request: object) => ({ ...request, body: JSON.stringify(body()) }),
+      },
+    ],
+  });
+  if (non2xx + errors + timeouts > 0) throw new Error(`${non2xx} refused, ${errors} failed, ${timeouts} timed out`);
+  return performance.now() - startedMs;
+}
