@@ -5,6 +5,8 @@ import { ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CommandGateway, type ItemResult } from '../commands/gateway.js';
 import { importLines, lineBatches, MAX_BATCH } from '../commands/import.js';
+import { metered, refuseRate, type Stopped } from './limits/metering.js';
+import { ruleOf } from './limits/operations.js';
 import { Answers, ITEM_EXAMPLE, Refuses, refTo } from './openapi.js';
 import { ProblemError, problemFor } from './problem.js';
 import { Checked, Nothing } from './questions.js';
@@ -108,9 +110,13 @@ export class CommandsController {
     try {
       // Destroying the request on an early end would destroy the connection, and the answer with it.
       const chunks = source.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
-      const summary = await importLines(this.gateway, lineBatches(chunks), write);
-      await write({ summary });
+      let stopped: Stopped | undefined;
+      const lines = metered(request, lineBatches(chunks), (where) => (stopped = where));
+      const summary = await importLines(this.gateway, lines, write);
+      if (stopped && summary.read === 0) refuseRate(reply, stopped.short, 1);
+      await write(stopped ? { summary, error: stopOf(stopped) } : { summary });
       out.end();
+      if (stopped) source.resume();
     } catch (error) {
       if (out.destroyed || source.readableAborted) return void out.destroy();
       // Before the first line there still is a status to answer with: the stream's error becomes a problem.
@@ -123,6 +129,14 @@ export class CommandsController {
 
 const invalid = (detail: string): ProblemError =>
   new ProblemError('invalid-command', detail, [{ path: '', message: 'must be a command or an array of 1 to 500' }]);
+
+/** Why an import stopped at a line, and when it may go on from there. */
+const stopOf = ({ line, short }: Stopped): object => ({
+  code: 'rate-limited',
+  detail: `${ruleOf(short, 1)} Everything before line ${line} was taken; send the rest from that line on.`,
+  line,
+  retryAfterSeconds: short.resetSeconds,
+});
 
 /** The fault that ends an import whose answer has begun, in the form of an item's. */
 function lastWord(error: unknown): { code: string; detail: string } {
