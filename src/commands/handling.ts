@@ -22,7 +22,7 @@ const PAUSE_MS = 20;
  * appended, and what is not appended is answered only when the stream has nothing after that state.
  */
 export class CommandHandling<State, Command, Event extends EventLike> {
-  private readonly queues = new Map<string, Waiting<Command, Event>[]>();
+  private readonly queues = new Map<string, Waiting<Command, Event, State>[]>();
   private readonly states: StreamStates<State, Event>;
 
   constructor(
@@ -35,7 +35,7 @@ export class CommandHandling<State, Command, Event extends EventLike> {
   }
 
   /** Decides and appends; rejects with StoreUnavailableError when nothing could be written. */
-  execute(submission: Submission<Command>): Promise<Outcome<Event>> {
+  execute(submission: Submission<Command, State>): Promise<Outcome<Event>> {
     return new Promise((resolve, reject) => {
       const waiting = { submission, origin: currentOrigin(), resolve, reject, context: this.observer.context() };
       const queue = this.queues.get(submission.stream);
@@ -61,7 +61,7 @@ export class CommandHandling<State, Command, Event extends EventLike> {
   }
 
   /** Answers each command of the batch; one that is more than the store takes is tried again in halves. */
-  private async answer(stream: string, batch: readonly Waiting<Command, Event>[]): Promise<void> {
+  private async answer(stream: string, batch: readonly Waiting<Command, Event, State>[]): Promise<void> {
     const contexts = batch.map(({ context }) => context);
     const deciding = this.observer.deciding(stream, contexts);
     try {
@@ -79,7 +79,11 @@ export class CommandHandling<State, Command, Event extends EventLike> {
     }
   }
 
-  private async handle(stream: string, batch: readonly Waiting<Command, Event>[], deciding: Deciding): Promise<void> {
+  private async handle(
+    stream: string,
+    batch: readonly Waiting<Command, Event, State>[],
+    deciding: Deciding,
+  ): Promise<void> {
     const inMemory = this.states.inMemory(stream);
     let before = inMemory ?? (await this.states.load(stream));
     /** Whether the state was read since the commands came: then it is one that they may be answered by. */
