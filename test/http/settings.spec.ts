@@ -12,6 +12,7 @@ describe('settings', () => {
       streamPrefix: '',
       cachePath: './data/ledger.db',
       scheduler: true,
+      auth: null,
     });
     expect(clock() >= before).toBe(true);
   });
@@ -37,6 +38,7 @@ describe('settings', () => {
       streamPrefix: '',
       cachePath: null,
       scheduler: false,
+      auth: null,
     });
     expect(clock()).toBe('2022-10-04T07:00:00.000Z');
     expect(loadSettings({ PORT: '', HOST: '' })).toMatchObject({ port: 3000, host: '127.0.0.1' });
