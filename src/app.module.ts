@@ -7,11 +7,14 @@ import type { AccountCommand } from './accounts/domain/decide.js';
 import type { AccountEvent } from './accounts/domain/events.js';
 import { ExpiryRuns } from './accounts/expiry.js';
 import { Campaigns } from './campaigns/campaigns.js';
+import type { Validate } from './commands/facts.js';
 import { CommandGateway } from './commands/gateway.js';
 import { Snapshots } from './commands/snapshots.js';
-import { EventStore, StoreUnavailableError } from './event-store/event-store.js';
+import { EmbeddedEventStore } from './event-store/embedded.js';
+import { EventStore } from './event-store/event-store.js';
 import { EventStoreDbStore } from './event-store/eventstoredb/eventstoredb-store.js';
 import { MemoryEventStore } from './event-store/memory/memory-event-store.js';
+import type { StoreObserver } from './event-store/observer.js';
 import { SqliteEventStore } from './event-store/sqlite/sqlite-event-store.js';
 import { Fx } from './fx/fx.js';
 import { COMMANDS } from './http/commands-registry.js';
@@ -20,6 +23,13 @@ import { Readiness } from './http/health.controller.js';
 import { validateCommand } from './http/validation.js';
 import { STREAM_CATEGORIES } from './kernel/identifiers.js';
 import type { Decider } from './kernel/decider.js';
+import { Figures, type Places } from './observability/figures.js';
+import { Gauges } from './observability/gauges.js';
+import { Observability, type Outlets } from './observability/observability.js';
+import { ServiceReadiness } from './observability/readiness.js';
+import { Deliveries } from './notices/deliveries.js';
+import { NoticeFeed } from './notices/feed.js';
+import { Webhooks } from './notices/webhooks.js';
 import { Disbursements } from './promotions/disbursements.js';
 import { offerAt } from './promotions/offers.js';
 import { Previews } from './promotions/preview.js';
@@ -33,6 +43,7 @@ import type { Settings } from './settings.js';
 /** What a test may put in the place of the real thing. */
 export interface Overrides {
   readonly store?: EventStore;
+  readonly outlets?: Outlets;
   readonly accountDecider?: Decider<AccountState, AccountCommand, AccountEvent>;
 }
 
@@ -44,6 +55,8 @@ export class AppModule implements OnApplicationShutdown {
     @Inject(ReadModels) private readonly readModels: ReadModels,
     @Inject(Scheduler) private readonly scheduler: Scheduler,
     @Inject(Snapshots) private readonly snapshots: Snapshots,
+    @Inject(Webhooks) private readonly webhooks: Webhooks,
+    @Inject(Observability) private readonly observability: Observability,
   ) {}
 
   static forSettings(settings: Settings, overrides: Overrides = {}): DynamicModule {
@@ -52,29 +65,47 @@ export class AppModule implements OnApplicationShutdown {
       module: AppModule,
       controllers: CONTROLLERS,
       providers: [
-        { provide: EventStore, useFactory: () => overrides.store ?? openStore(settings) },
+        {
+          provide: Observability,
+          useFactory: () => Observability.open(settings.observability, overrides.outlets),
+        },
+        provide(EventStore, [Observability], ({ store }) => overrides.store ?? openStore(settings, store)),
         {
           provide: ReadModels,
-          useFactory: (store: EventStore) => openReadModels(store, settings),
-          inject: [EventStore],
+          useFactory: (store: EventStore, observability: Observability) =>
+            openReadModels(store, settings, observability),
+          inject: [EventStore, Observability],
         },
         // After the store: whoever has the ledger has what lies beside it.
-        provide(Snapshots, [EventStore], () => new Snapshots(settings.cachePath && `${settings.cachePath}.snapshots`)),
+        provide(Snapshots, [Observability, EventStore], ({ metrics }) => {
+          return new Snapshots(settings.cachePath && `${settings.cachePath}.snapshots`, () => metrics.snapshots.inc());
+        }),
         provide(Queries, [EventStore, ReadModels], (store, models) => new Queries(store, models, settings.clock)),
-        provide(Promotions, [EventStore], (store) => new Promotions(store)),
-        provide(Campaigns, [EventStore, Snapshots], (store, snapshots) => new Campaigns(store, snapshots)),
-        provide(Fx, [EventStore, Snapshots], (store, snapshots) => new Fx(store, snapshots)),
-        provide(Accounts, [EventStore, Promotions, ReadModels, Snapshots], (store, promotions, models, snapshots) => {
-          const offer: OfferAt = (promotionId, at, account) => offerAt(promotions, models, promotionId, at, account);
-          const ratesNow = async () => models.rates.book(await models.caughtUp());
-          return new Accounts(store, decider, offer, ratesNow, snapshots);
-        }),
-        provide(CommandGateway, [Accounts, Campaigns, Promotions, Fx], (...handlers) => {
-          return new CommandGateway(handlers, (type, data) => {
-            const dto = COMMANDS.get(type);
-            return dto && validateCommand(dto, data);
-          });
-        }),
+        provide(Promotions, [EventStore, Observability], (store, { commands }) => new Promotions(store, commands)),
+        provide(
+          Campaigns,
+          [EventStore, Snapshots, Observability],
+          (store, snapshots, { commands }) => new Campaigns(store, snapshots, commands),
+        ),
+        provide(
+          Fx,
+          [EventStore, Snapshots, Observability],
+          (store, snapshots, { commands }) => new Fx(store, snapshots, commands),
+        ),
+        provide(
+          Accounts,
+          [EventStore, Promotions, ReadModels, Snapshots, Observability],
+          (store, promotions, models, snapshots, { commands }) => {
+            const offer: OfferAt = (promotionId, at, account) => offerAt(promotions, models, promotionId, at, account);
+            const ratesNow = async () => models.rates.book(await models.caughtUp());
+            return new Accounts(store, decider, offer, ratesNow, snapshots, commands);
+          },
+        ),
+        provide(
+          CommandGateway,
+          [Observability, Accounts, Campaigns, Promotions, Fx],
+          ({ commands }, ...handlers) => new CommandGateway(handlers, validated, commands),
+        ),
         provide(
           Disbursements,
           [EventStore, Promotions, Accounts, ReadModels],
@@ -87,14 +118,28 @@ export class AppModule implements OnApplicationShutdown {
           [Accounts, ReadModels],
           (accounts, models) => new ExpiryRuns(accounts, models, settings.clock),
         ),
-        provide(Scheduler, [Queries, Disbursements, ExpiryRuns], (queries, disbursements, expiryRuns) => {
-          const logger = new Logger('scheduler');
-          return new Scheduler(queries, disbursements, expiryRuns, {
-            failed: (what, error) => logger.warn(`${what} failed: ${String(error)}`),
-            turned: () => undefined,
-          });
+        provide(
+          Scheduler,
+          [Queries, Disbursements, ExpiryRuns, Observability],
+          (queries, disbursements, expiryRuns, { scheduler }) =>
+            new Scheduler(queries, disbursements, expiryRuns, scheduler),
+        ),
+        provide(NoticeFeed, [ReadModels], (models) => new NoticeFeed(models, settings.clock)),
+        provide(Webhooks, [NoticeFeed, Observability], (feed, { log }) => {
+          const report = (message: string) => log.write('warn', 'webhooks', message);
+          return new Webhooks(feed, openDeliveries(settings), settings.notices, report);
         }),
-        provide(Readiness, [ReadModels], (models) => new ReadModelsReadiness(models)),
+        provide(Figures, [EventStore, ReadModels, Queries], (store, models, queries) => {
+          return new Figures(store, models, queries, settings.clock, store instanceof EmbeddedEventStore);
+        }),
+        provide(
+          Gauges,
+          [Observability, Figures],
+          ({ metrics }, figures) => new Gauges(metrics, figures, placesOf(settings)),
+        ),
+        provide(Readiness, [ReadModels, Figures], (models, figures) => {
+          return new ServiceReadiness(models, figures, placesOf(settings), settings.observability);
+        }),
       ],
     };
   }
@@ -102,11 +147,18 @@ export class AppModule implements OnApplicationShutdown {
   /** What runs is let finish: the scheduler first, then the models, and the store when nothing needs it. */
   async onApplicationShutdown(): Promise<void> {
     await this.scheduler.stop();
+    await this.webhooks.stop();
     this.readModels.close();
     await this.store.close();
     this.snapshots.close();
+    await this.observability.close();
   }
 }
+
+const validated: Validate = (type, data) => {
+  const dto = COMMANDS.get(type);
+  return dto && validateCommand(dto, data);
+};
 
 type Constructed<T> = abstract new (...args: never[]) => T;
 type Instances<Tokens extends readonly Constructed<unknown>[]> = {
@@ -123,8 +175,8 @@ const provide = <T, const Tokens extends readonly Constructed<unknown>[]>(
 const FILE = 'sqlite:';
 const MEMORY = 'memory:';
 
-export function openStore({ store, streamPrefix, cachePath }: Settings): EventStore {
-  if (store.startsWith(FILE)) return SqliteEventStore.open(store.slice(FILE.length));
+export function openStore({ store, streamPrefix, cachePath }: Settings, observer?: StoreObserver): EventStore {
+  if (store.startsWith(FILE)) return SqliteEventStore.open(store.slice(FILE.length), observer);
   if (store === MEMORY) return new MemoryEventStore();
   if (cachePath !== null) mkdirSync(dirname(cachePath), { recursive: true });
   const logger = new Logger('event-store');
@@ -134,29 +186,28 @@ export function openStore({ store, streamPrefix, cachePath }: Settings): EventSt
     categories: STREAM_CATEGORIES,
     indexPath: cachePath === null ? ':memory:' : `${cachePath}.index`,
     report: (message) => logger.warn(message),
+    ...(observer ? { observer } : {}),
   });
 }
 
 /** The read models lie beside the ledger: `ledger.db` has `ledger.db.models`. They catch up in the background. */
-async function openReadModels(store: EventStore, { cachePath, clock }: Settings): Promise<ReadModels> {
+async function openReadModels(
+  store: EventStore,
+  { cachePath, clock }: Settings,
+  { projections }: Observability,
+): Promise<ReadModels> {
   const db = new ReadModelDatabase(cachePath === null ? ':memory:' : `${cachePath}.models`);
-  const readModels = new ReadModels(store, db, undefined, clock);
+  const readModels = new ReadModels(store, db, projections, clock);
   await readModels.start();
   return readModels;
 }
 
-class ReadModelsReadiness extends Readiness {
-  constructor(private readonly readModels: ReadModels) {
-    super();
-  }
-
-  async missing(): ReturnType<Readiness['missing']> {
-    try {
-      await this.readModels.answering();
-      return undefined;
-    } catch (error) {
-      const code = error instanceof StoreUnavailableError ? 'store-unavailable' : 'not-caught-up';
-      return { code, detail: (error as Error).message };
-    }
-  }
+/** What is on its way to webhooks lies beside the ledger too, and is not made again from the log. */
+function openDeliveries({ cachePath, notices }: Settings): Deliveries | null {
+  if (notices.endpoints.length === 0) return null;
+  return new Deliveries(cachePath === null ? ':memory:' : `${cachePath}.notices`);
 }
+
+/** A ledger in a file has what can be made again beside it, on the same file system. */
+const placesOf = ({ store, cachePath }: Settings): Places =>
+  store.startsWith(FILE) ? { ledger: store.slice(FILE.length), cache: null } : { ledger: null, cache: cachePath };

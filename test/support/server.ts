@@ -48,6 +48,7 @@ export async function startService({ clock, on }: { clock?: string; on?: ServerS
       PROMOLEDGER_CACHE: on?.cache ?? ledger.cache,
       PROMOLEDGER_SCHEDULER: 'off',
       PROMOLEDGER_CLOCK: clock,
+      PROMOLEDGER_LOG_LEVEL: 'warn',
     }),
   );
   await app.listen(0, '127.0.0.1');
