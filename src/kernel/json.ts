@@ -1,5 +1,5 @@
 /** No document of the ledger is nested so deep; what is could exhaust the stack of whoever walks it. */
-export const MAX_DEPTH = 64;
+export const MAX_DEPTH = 100;
 
 export class TooDeepError extends Error {
   override readonly name = 'TooDeepError';
