@@ -99,7 +99,7 @@ describe('operations in an hour', () => {
     await app.close();
     await start('restart.db', 'facts:write=100');
     await refuses();
-    expect((await (await ask('/v1/accounts?limit=500')).json()).items).toHaveLength(80);
+    expect(((await (await ask('/v1/accounts?limit=500')).json()) as { items: unknown[] }).items).toHaveLength(80);
     expect((await ask('/v1/commands', accounts(20, 80))).status).toBe(200);
   });
 
@@ -146,7 +146,7 @@ describe('connections', () => {
     app
       .getHttpAdapter()
       .getInstance()
-      .get('/large', { config: { need: 'nothing' } as object }, async () => 'x'.repeat(64 * 1024 * 1024));
+      .get('/large', { config: { need: 'nothing' } }, async () => 'x'.repeat(64 * 1024 * 1024));
     await app.listen(0, '127.0.0.1');
   });
   afterAll(() => app.close());
