@@ -79,6 +79,8 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
   // Names of streams: they hold ids of advertisers and campaigns.
   [/\b(account|campaign|enrollment)-[^\s"',;)]+/g, '$1-…'],
   [/\b(bearer|basic)\s+[^\s"',;]+/gi, '$1 …'],
+  // API keys and tokens.
+  [/\bplk_[\w-]+/g, '…'],
   [/\beyJ[\w-]+\.[\w-]+(\.[\w-]*)?/g, '…'],
   [/(?<=:\/\/)[^\s/@]+@/g, '…@'],
   [/[^\s"'<>()]+@[^\s"'<>()]+\.[a-z]{2,}/gi, '…'],
