@@ -178,6 +178,15 @@ const commandSchema = (): Schema => ({
   })),
 });
 
+const BEARER = {
+  type: 'http',
+  scheme: 'bearer',
+  description:
+    'An access token of the identity provider (JWT), or an API key `plk_…`. What an operation asks of it stands in ' +
+    '`x-promoledger-needs`: one of the scopes of `anyOf`, or `admin`. Of `reach`, `unbound` says that a caller who is ' +
+    'bound to advertisers or marketplaces is refused.',
+} as const;
+
 /** OpenAPI 3.1 of the application. */
 export function openApiDocument(app: INestApplication): OpenAPIObject {
   const config = new DocumentBuilder()
@@ -185,6 +194,7 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
     .setTitle('promoledger')
     .setDescription('An event-sourced, bitemporal ledger for advertising promotional credits.')
     .setVersion('1')
+    .addSecurity('bearer', BEARER)
     .build();
   const document = SwaggerModule.createDocument(app, config, {
     extraModels: [...COMMANDS.values()] as NewableFunction[],

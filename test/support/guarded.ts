@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK, type JWTPayload } from 'jose';
 import { newKey } from '../../src/http/auth/api-keys.js';
 import { createHttpApp } from '../../src/main.js';
@@ -97,7 +98,11 @@ export interface Guarded {
   stop(): Promise<void>;
 }
 
-export async function startGuarded(env: Record<string, string> = {}): Promise<Guarded> {
+/** `dress` may add to it before it listens. */
+export async function startGuarded(
+  env: Record<string, string> = {},
+  dress: (fastify: FastifyInstance) => void = () => undefined,
+): Promise<Guarded> {
   const directory = mkdtempSync(join(tmpdir(), 'promoledger-auth-'));
   const keysFile = join(directory, 'keys.json');
   const keys: Guarded['keys'] = (...entries) => {
@@ -120,6 +125,7 @@ export async function startGuarded(env: Record<string, string> = {}): Promise<Gu
       ...env,
     }),
   );
+  dress(app.getHttpAdapter().getInstance());
   await app.listen(0, '127.0.0.1');
   const url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;
   return {
@@ -153,6 +159,3 @@ export async function startGuarded(env: Record<string, string> = {}): Promise<Gu
     },
   };
 }
-
-/** Who may do everything, bound to nothing. */
-export const adminToken = (provider: Provider): Promise<string> => provider.token({ sub: 'root', scope: 'admin' });
