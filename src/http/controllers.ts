@@ -1,6 +1,8 @@
 import type { Type } from '@nestjs/common';
 import { AccountsController } from '../accounts/http/accounts.controller.js';
 import { FxController } from '../fx/http/fx.controller.js';
+import { NoticesController } from '../notices/http/notices.controller.js';
+import { WebhooksController } from '../notices/http/webhooks.controller.js';
 import { PromotionsController } from '../promotions/http/promotions.controller.js';
 import { SchemasController } from '../promotions/http/schemas.controller.js';
 import { CommandsController } from './commands.controller.js';
@@ -9,7 +11,7 @@ import { HealthController } from './health.controller.js';
 
 /**
  * Everything that answers over HTTP. The module that declares them provides CommandGateway, Queries, Disbursements,
- * Previews, ExpiryRuns, EventStore and Readiness.
+ * Previews, ExpiryRuns, EventStore, NoticeFeed, Webhooks and Readiness.
  */
 export const CONTROLLERS: Type[] = [
   CommandsController,
@@ -18,5 +20,7 @@ export const CONTROLLERS: Type[] = [
   SchemasController,
   FxController,
   EventsController,
+  NoticesController,
+  WebhooksController,
   HealthController,
 ];
