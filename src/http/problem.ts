@@ -122,7 +122,7 @@ export function problemFor(thrown: unknown): Problem {
     const known = thrown instanceof HttpException ? FRAMEWORK[thrown.getStatus()] : NAMED[thrown.name];
     if (known) return problemOf(...known);
   }
-  logger.error(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
+  logger.error(thrown);
   return problemOf('internal-error', 'The fault is logged; the request may be sent again.');
 }
 

@@ -64,8 +64,8 @@ export class Log implements LoggerService {
     const name = more.at(-1);
     const logger = typeof name === 'string' ? name : 'service';
     const level = given === 'info' && OF_NEST.has(logger) ? 'debug' : given;
-    if (message instanceof Error) this.failure(level, logger, 'something failed that should not', message);
-    else this.write(level, logger, typeof message === 'string' ? message : JSON.stringify(message));
+    if (typeof message === 'string') this.write(level, logger, message);
+    else this.failure(level, logger, 'something failed that should not', message);
   }
 }
 
