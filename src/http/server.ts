@@ -1,5 +1,5 @@
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { parse } from 'node:querystring';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { MAX_DEPTH, parseJson, TooDeepError } from '../kernel/json.js';
@@ -21,7 +21,7 @@ import { ProblemError, ProblemFilter, problemOf, sendProblem } from './problem.j
 const LONGEST_PARAMETER = 3 * 128;
 
 export function createAdapter(limits: ConnectionLimits = CONNECTION_LIMITS): FastifyAdapter {
-  return new FastifyAdapter({
+  return new FastifyAdapter<Server>({
     logger: false,
     requestIdHeader: false,
     genReqId: ({ headers }: IncomingMessage) => correlationIdOf(headers),
