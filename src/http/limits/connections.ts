@@ -97,7 +97,10 @@ const UNREADABLE: Readonly<Record<string, readonly [ProblemCode, string]>> = {
 };
 
 /** Answers what Node's parser refuses, before there is a request. Of the fault nothing is told but its kind. */
-export function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+export function refuseUnreadable(
+  error: NodeJS.ErrnoException & { readonly rawPacket?: unknown },
+  socket: Socket,
+): void {
   const sending = (socket as Socket & { _httpMessage?: ServerResponse })._httpMessage;
   if (error.code === 'ECONNRESET' || !socket.writable || sending?.headersSent) return void socket.destroy();
   const [code, detail] = UNREADABLE[error.code ?? ''] ?? (['malformed-request', 'The request is not HTTP.'] as const);
@@ -109,5 +112,7 @@ export function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
     `content-length: ${Buffer.byteLength(body)}`,
     'connection: close',
   ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  const { rawPacket } = error;
+  const isHead = Buffer.isBuffer(rawPacket) && rawPacket.toString('latin1', 0, 5) === 'HEAD ';
+  socket.end(`${head.join('\r\n')}\r\n\r\n${isHead ? '' : body}`);
 }
