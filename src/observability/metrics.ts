@@ -46,7 +46,7 @@ export class Metrics {
     ['method', 'route'],
     SECONDS,
   );
-  readonly followers = this.gauge('live_followers', 'Clients that follow the live feed.');
+  readonly followers = this.gauge('live_followers', 'Clients that follow a live feed.', ['route']);
 
   readonly runs = this.gauge('disbursement_runs', 'Runs of all calendars: planned, due, late by an hour, completed.', [
     'state',
@@ -66,7 +66,6 @@ export class Metrics {
 
   constructor() {
     this.projectionStopped.set(0);
-    this.followers.set(0);
   }
 
   /** The process: CPU, memory, garbage collection, delay of the event loop. */

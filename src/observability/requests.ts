@@ -8,8 +8,8 @@ import { within, type Scope } from './scope.js';
 import { finish } from './tracing.js';
 
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
-/** It lasts as long as somebody follows. */
-const LIVE_FEED = '/v1/events/live';
+/** They last as long as somebody follows. */
+const LIVE_FEEDS = new Set(['/v1/events/live', '/v1/notices/live']);
 /** Asked for by machines, again and again. */
 const QUIET = /^\/(health\/|metrics$|docs)/;
 
@@ -36,13 +36,14 @@ function begin(request: FastifyRequest, { raw }: FastifyReply, { metrics, log, t
   const method = METHODS.has(request.method) ? request.method : 'OTHER';
   const route = routeOf(request);
   const span = tracing?.request(method, route, headers, correlationId);
-  if (route === LIVE_FEED) metrics.followers.inc();
+  const isLive = LIVE_FEEDS.has(route);
+  if (isLive) metrics.followers.inc({ route });
   // At the end of the answer, or when the connection breaks before.
   raw.once('close', () => {
     const seconds = (performance.now() - startedMs) / 1000;
     const status = raw.statusCode;
     metrics.requests.inc({ method, route, status });
-    if (route === LIVE_FEED) metrics.followers.dec();
+    if (isLive) metrics.followers.dec({ route });
     else metrics.requestSeconds.observe({ method, route }, seconds);
     if (span) {
       span.setAttribute('http.response.status_code', status);

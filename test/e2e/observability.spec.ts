@@ -153,15 +153,17 @@ describe('metrics', () => {
     expect(await statusFor(open)).toBe(200);
   });
 
+  const FOLLOWERS = 'promoledger_live_followers{route="/v1/events/live"}';
+
   it('tell followers of the live feed while they follow', async () => {
     const client = await start();
     const leaving = new AbortController();
     await fetch(`${client.url}/v1/events/live`, { signal: leaving.signal });
-    expect((await samples(client)).get('promoledger_live_followers')).toBe(1);
+    expect((await samples(client)).get(FOLLOWERS)).toBe(1);
     leaving.abort();
     await eventually(() => requests().find(({ route }) => route === '/v1/events/live'));
     const seen = await samples(client);
-    expect(seen.get('promoledger_live_followers')).toBe(0);
+    expect(seen.get(FOLLOWERS)).toBe(0);
     expect([...seen.keys()].filter((name) => /request_seconds.*live/.test(name))).toEqual([]);
   });
 });
