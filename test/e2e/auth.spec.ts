@@ -1,10 +1,18 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { unlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { base64url, exportJWK, exportSPKI, generateKeyPair, importJWK, SignJWT } from 'jose';
+import { withLedger } from '../../src/cli/shell.js';
+import { CommandGateway } from '../../src/commands/gateway.js';
+import { EventStore } from '../../src/event-store/event-store.js';
+import { Scheduler } from '../../src/scheduler.js';
+import { loadSettings } from '../../src/settings.js';
 import { AUDIENCE, type Guarded, ISSUER, startGuarded } from '../support/guarded.js';
+import { published } from '../support/history.js';
 import { pause } from '../support/server.js';
 
 let service: Guarded;
@@ -280,5 +288,59 @@ describe('events', () => {
         { metadata: { version: 1, actor: 'feed-7', correlationId: expect.stringMatching(/^[0-9a-f-]{36}$/) } },
       ],
     });
+  });
+
+  it('bear the part of the service that acts by itself', async () => {
+    const other = await startGuarded({ PROMOLEDGER_CLOCK: '2022-10-20T00:00:00Z' });
+    const token = await other.provider.token({ sub: 'finance', scope: 'admin' });
+    expect((await other.call('POST', '/v1/commands', token, published())).status).toBe(201);
+    await other.app.get(Scheduler).performDue();
+    const { body } = await other.call('GET', '/v1/events?minPosition=3', token);
+    const actors = (body['items'] as { type: string; metadata: { actor: string } }[]).map(
+      ({ type, metadata }) => `${type} by ${metadata.actor}`,
+    );
+    expect(actors).toEqual([
+      'PromotionPublished by finance',
+      'DisbursementRunStarted by scheduler',
+      'DisbursementRunCompleted by scheduler',
+    ]);
+    await other.stop();
+  });
+
+  it('bear the command line', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'promoledger-actor-'));
+    const settings = loadSettings({ PROMOLEDGER_STORE: `sqlite:${join(directory, 'ledger.db')}` });
+    await withLedger(async (app) => {
+      await app.get(CommandGateway).submit([published()]);
+      const [event] = await Array.fromAsync(app.get(EventStore).readAll());
+      expect(event!.metadata).toEqual({
+        version: 1,
+        actor: 'cli',
+        correlationId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      });
+    }, settings);
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  it('of callers whose commands are decided together bear each its own', async () => {
+    const subjects = Array.from({ length: 20 }, (_, index) => `feed-${index}`);
+    const sent = subjects.map(async (sub, index) => {
+      const token = await service.provider.token({ sub, scope: 'facts:write' });
+      const rate = { base: 'EUR', quote: 'JPY', rate: '141', source: sub, effectiveAt: '2022-10-03T14:00:00Z' };
+      const command = { type: 'FxRateRecorded', data: rate };
+      const { body } = await service.call('POST', '/v1/commands', token, command, { 'x-request-id': `r-${index}` });
+      return body['position'] as string;
+    });
+    const positions = await Promise.all(sent);
+    const token = await service.provider.token({ scope: 'audit:read' });
+    const { body } = await service.call('GET', `/v1/events?minPosition=${positions.at(-1)}`, token);
+    const events = body['items'] as { data: { source: string }; metadata: object; position: string }[];
+    for (const [index, subject] of subjects.entries()) {
+      const event = events.find(({ position }) => position === positions[index]);
+      expect(event).toMatchObject({
+        data: { source: subject },
+        metadata: { actor: subject, correlationId: `r-${index}` },
+      });
+    }
   });
 });
