@@ -13,6 +13,12 @@ const REQUESTS = 10_000;
 const CONNECTIONS = 16;
 const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
 
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+  readonly text: string;
+}
+
 /** Names that the ledger has, so that questions have answers. */
 const KNOWN = {
   advertiserId: ['adv-1'],
@@ -79,7 +85,7 @@ describe(`${REQUESTS} requests generated from the OpenAPI document (FUZZ_SEED=${
   };
 
   const fire = ({ method, path, headers, body }: FuzzRequest, token: string) =>
-    new Promise<{ status: number; headers: IncomingMessage['headers']; text: string }>((resolve, reject) => {
+    new Promise<Answer>((resolve, reject) => {
       const outgoing = send(
         service.url,
         { agent, method, path, headers: { authorization: `Bearer ${token}`, ...lengthOf(body), ...headers } },
@@ -114,7 +120,7 @@ describe(`${REQUESTS} requests generated from the OpenAPI document (FUZZ_SEED=${
       for (let i = next++; i < requests.length; i = next++) {
         // Half come from a caller that may write but sends nothing that could be taken, half from one that may not.
         const request = i % 2 === 0 ? harmless(requests[i]!) : requests[i]!;
-        const answer = await fire(request, i % 2 === 0 ? writer : reader).catch((error: unknown) => ({
+        const answer = await fire(request, i % 2 === 0 ? writer : reader).catch((error: unknown): Answer => ({
           status: 0,
           headers: {},
           text: String(error),
