@@ -27,6 +27,7 @@ import { Figures, type Places } from './observability/figures.js';
 import { Gauges } from './observability/gauges.js';
 import { Observability, type Outlets } from './observability/observability.js';
 import { ServiceReadiness } from './observability/readiness.js';
+import { webhookMetrics } from './observability/webhook-metrics.js';
 import { Deliveries } from './notices/deliveries.js';
 import { NoticeFeed } from './notices/feed.js';
 import { Webhooks } from './notices/webhooks.js';
@@ -125,9 +126,11 @@ export class AppModule implements OnApplicationShutdown {
             new Scheduler(queries, disbursements, expiryRuns, scheduler),
         ),
         provide(NoticeFeed, [ReadModels], (models) => new NoticeFeed(models, settings.clock)),
-        provide(Webhooks, [NoticeFeed, Observability], (feed, { log }) => {
+        provide(Webhooks, [NoticeFeed, Observability], (feed, { log, metrics }) => {
           const report = (message: string) => log.write('warn', 'webhooks', message);
-          return new Webhooks(feed, openDeliveries(settings), settings.notices, report);
+          const observer = webhookMetrics(metrics.registry, () => webhooks.endpoints());
+          const webhooks = new Webhooks(feed, openDeliveries(settings), settings.notices, report, { observer });
+          return webhooks;
         }),
         provide(Figures, [EventStore, ReadModels, Queries], (store, models, queries) => {
           return new Figures(store, models, queries, settings.clock, store instanceof EmbeddedEventStore);

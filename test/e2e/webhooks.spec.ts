@@ -121,6 +121,10 @@ describe('a webhook', () => {
     await receiver.until(({ length }) => length === 10);
     expect(receiver.ids.at(-1)).toBe(ids[1]);
     await endpointIs(client, { deadLetters: 0, queued: 0 });
+    const metrics = await (await fetch(`${client.url}/metrics`)).text();
+    expect(metrics).toMatch(/^promoledger_webhook_attempts_total\{endpoint="crm",outcome="dead"\} 2$/m);
+    expect(metrics).toMatch(/^promoledger_webhook_attempts_total\{endpoint="crm",outcome="delivered"\} 2$/m);
+    expect(metrics).toMatch(/^promoledger_webhook_dead_letters\{endpoint="crm"\} 0$/m);
     expect(await client.post('/v1/webhooks/nobody/resend', {})).toMatchObject({
       status: 404,
       body: { code: 'not-found' },
