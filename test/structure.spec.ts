@@ -99,8 +99,8 @@ const RULES: readonly Rule[] = [
   // What an operator sees: told by observers of the core, and asking it as any client does.
   {
     files: /^src\/observability\//,
-    may: /^src\/(kernel|observability|http|read-models|commands)\/|^src\/event-store\/(event-store|observer)\.ts$/,
-    types: /^src\/(scheduler|settings\/[a-z-]+)\.ts$/,
+    may: /^src\/(kernel|observability|http|read-models|commands)\/|^src\/(event-store\/(event-store|observer)|settings\/observability)\.ts$/,
+    types: /^src\/scheduler\.ts$/,
     packages: /^(@nestjs\/.*|@opentelemetry\/.*|fastify|prom-client|node:.*)$/,
   },
   // Composition: what joins the rest may know all of it.

@@ -13,6 +13,7 @@ import { ReadModels } from '../../src/read-models/read-models.js';
 import { Scheduler } from '../../src/scheduler.js';
 import { loadSettings } from '../../src/settings.js';
 import { Client } from '../support/client.js';
+import { EventStoreDbDouble } from '../support/eventstoredb/double.js';
 import { granted, invited, opened, payable, published, qualifyingCampaign, rate } from '../support/history.js';
 
 const NOW = '2022-10-28T00:00:00Z';
@@ -196,6 +197,35 @@ describe('readiness', () => {
     const [told] = log().filter(({ logger }) => logger === 'read-models');
     expect(told).toMatchObject({ level: 'error', error: 'Error' });
     expect(lines.join('\n')).not.toContain('adv-secret');
+  });
+});
+
+describe('a server that goes and comes', () => {
+  it('is told by readiness, by metrics and in the log', async () => {
+    const server = await EventStoreDbDouble.start();
+    try {
+      const client = await start({
+        PROMOLEDGER_STORE: server.connectionString,
+        PROMOLEDGER_CACHE: join(directory, 'cache'),
+      });
+      await client.append(opened('adv-1', 'DE', 'EUR'));
+      await server.stop();
+      const { status, body } = await client.get('/health/ready');
+      expect([status, body]).toMatchObject([503, { code: 'store-unavailable' }]);
+      expect((await samples(client)).get('promoledger_store_up')).toBe(0);
+      await server.restart();
+      for (let ready = 0; ready !== 200;) ready = (await client.get('/health/ready')).status;
+      const seen = await samples(client);
+      expect(seen.get('promoledger_store_reconnects_total')).toBeGreaterThanOrEqual(1);
+      expect(seen.get('promoledger_commit_events_count')).toBe(1);
+      const told = log().filter(({ logger }) => logger === 'event-store');
+      expect(told.map(({ level }) => level)).toContain('warn');
+      expect(told.map(({ message }) => message)).toContain('EventStoreDB answers again');
+    } finally {
+      await app?.close();
+      app = undefined;
+      await server.stop();
+    }
   });
 });
 

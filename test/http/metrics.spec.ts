@@ -1,10 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
+import { MemoryEventStore } from '../../src/event-store/memory/memory-event-store.js';
+import { instantOf } from '../../src/kernel/instant.js';
 import { Gauges } from '../../src/observability/gauges.js';
-import type { Figures } from '../../src/observability/figures.js';
+import { Figures } from '../../src/observability/figures.js';
 import { Metrics, PREFIX } from '../../src/observability/metrics.js';
 import { inTime, Sampled } from '../../src/observability/sampled.js';
+import type { Queries } from '../../src/read-models/queries.js';
+import type { ReadModels } from '../../src/read-models/read-models.js';
 import { loadSettings } from '../../src/settings.js';
 
 const textOf = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8');
@@ -123,6 +127,29 @@ describe('a figure that costs something', () => {
     const figure = new Sampled(0, () => new Promise<number>(() => undefined));
     expect(await figure.value()).toBeUndefined();
     expect(await inTime(new Promise(() => undefined), 1)).toBe('late');
+  });
+});
+
+describe('how far the read models are behind', () => {
+  const RECORDED = Date.now() - 90_000;
+
+  async function lagAt(position: bigint, positionsAreEvents: boolean) {
+    const store = new MemoryEventStore(() => RECORDED);
+    for (const id of ['a', 'b', 'c']) {
+      await store.append(`fx-${id}`, 'none', [{ id: `T:${id}`, type: 'T', data: {}, metadata: { version: 1 } }]);
+    }
+    const models = { runner: { position } } as unknown as ReadModels;
+    return new Figures(store, models, {} as Queries, () => instantOf(0), positionsAreEvents).lag();
+  }
+
+  it.each([true, false])('is told in events and in seconds, whether positions are events (%j) or not', async (are) => {
+    const { events, seconds } = await lagAt(1n, are);
+    expect(events).toBe(2);
+    expect(seconds).toBeGreaterThanOrEqual(90);
+  });
+
+  it('is nothing when all is included', async () => {
+    expect(await lagAt(3n, true)).toEqual({ events: 0, seconds: 0 });
   });
 });
 
