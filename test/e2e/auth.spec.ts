@@ -270,6 +270,19 @@ describe('an identity provider', () => {
   });
 });
 
+describe('a live feed', () => {
+  it.each(['/v1/events/live', '/v1/notices/live'])('%s ends with the token that opened it', async (path) => {
+    const other = await startGuarded({ PROMOLEDGER_AUTH_CLOCK_SKEW_SECONDS: '0' });
+    const token = await other.provider.token({ scope: 'audit:read ledger:read', exp: nowSeconds() + 2 });
+    const response = await fetch(other.url + path, { headers: { authorization: `Bearer ${token}` } });
+    expect(response.status).toBe(200);
+    // Comes back when the service has ended it; nothing else would end it.
+    await response.text();
+    expect((await other.call('GET', path, token)).body.detail).toBe('The token has expired.');
+    await other.stop();
+  });
+});
+
 describe('events', () => {
   it('bear who made them, and the correlation id of the request', async () => {
     const token = await service.provider.token({ sub: 'feed-7', scope: 'facts:write audit:read' });
