@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { type Command, Option } from 'commander';
 import { newKey, parseKeys } from '../http/auth/api-keys.js';
 import { SCOPES } from '../http/scopes.js';
@@ -57,6 +58,7 @@ function addTo(file: string, entry: object): void {
   const { keys } = JSON.parse(text) as { keys: object[] };
   const added = `${JSON.stringify({ keys: [...keys, entry] }, null, 2)}\n`;
   parseKeys(added);
+  mkdirSync(dirname(file), { recursive: true });
   writeFileSync(`${file}.new`, added);
   renameSync(`${file}.new`, file);
 }
