@@ -184,6 +184,20 @@ describe('webhooks', () => {
   });
 });
 
+describe('what was delivered', () => {
+  it('is remembered for seven days, and not for ever', async () => {
+    const world = await new WebhookWorld([endpoint('crm')]).start();
+    await world.tell(notice(1));
+    await world.time.pass(7 * 86_400_000);
+    await world.tell(notice(1));
+    expect(world.ids).toEqual(['c1']);
+    await world.time.pass(1);
+    await world.tell(notice(1));
+    expect(world.ids).toEqual(['c1', 'c1']);
+    await world.webhooks.stop();
+  });
+});
+
 describe('a process that ends', () => {
   it('is waited for a little; what it leaves is sent after the next start, and nothing is left out', async () => {
     const path = join(directory, 'notices');
