@@ -9,6 +9,7 @@ import { Metrics, PREFIX } from '../../src/observability/metrics.js';
 import { inTime, Sampled } from '../../src/observability/sampled.js';
 import type { Queries } from '../../src/read-models/queries.js';
 import type { ReadModels } from '../../src/read-models/read-models.js';
+import { webhookMetrics } from '../../src/observability/webhook-metrics.js';
 import { loadSettings } from '../../src/settings.js';
 
 const textOf = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8');
@@ -19,6 +20,7 @@ const README = textOf('README.md');
 
 const metrics = new Metrics();
 metrics.collectProcess();
+webhookMetrics(metrics.registry, () => []);
 const known = new Map(metrics.registry.getMetricsAsArray().map(({ name, type }) => [name, String(type)]));
 
 /** Every metric that a text names; a histogram's series count as the histogram. */

@@ -271,12 +271,18 @@ describe('health and documents', () => {
       '/v1/events/live',
       '/v1/expiry-runs',
       '/v1/import',
+      '/v1/notices',
+      '/v1/notices/live',
       '/v1/promotions',
       '/v1/promotions/preview',
       '/v1/promotions/{promotionId}',
       '/v1/promotions/{promotionId}/disbursements',
       '/v1/promotions/{promotionId}/disbursements/{date}',
       '/v1/schemas/promotion-terms',
+      '/v1/webhooks',
+      '/v1/webhooks/dead-letters',
+      '/v1/webhooks/dead-letters/{id}/resend',
+      '/v1/webhooks/{endpoint}/resend',
     ]);
     for (const [path, { get: question }] of Object.entries(document.paths)) {
       const named = question?.parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => `{${name}}`);
