@@ -150,7 +150,12 @@ export async function startGuarded(
       const text = isLive ? '' : await response.text();
       if (isLive) gone.abort();
       const isJson = /\/(problem\+)?json\b/.test(response.headers.get('content-type') ?? '') && text !== '';
-      return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : {} };
+      return {
+        status: response.status,
+        headers: response.headers,
+        text,
+        body: isJson ? (JSON.parse(text) as Response['body']) : {},
+      };
     },
     async stop() {
       await app.close();
