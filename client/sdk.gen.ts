@@ -106,6 +106,7 @@ export const recordCommands = <ThrowOnError extends boolean = false>(
   options: Options<RecordCommandsData, ThrowOnError>,
 ) =>
   (options.client ?? client).post<RecordCommandsResponses, RecordCommandsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/commands',
     ...options,
     headers: {
@@ -121,6 +122,7 @@ export const importCommands = <ThrowOnError extends boolean = false>(
   options: Options<ImportCommandsData, ThrowOnError>,
 ) =>
   (options.client ?? client).post<ImportCommandsResponses, ImportCommandsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/import',
     ...options,
     headers: {
@@ -134,6 +136,7 @@ export const importCommands = <ThrowOnError extends boolean = false>(
  */
 export const listAccounts = <ThrowOnError extends boolean = false>(options?: Options<ListAccountsData, ThrowOnError>) =>
   (options?.client ?? client).get<ListAccountsResponses, ListAccountsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/accounts',
     ...options,
   });
@@ -143,6 +146,7 @@ export const listAccounts = <ThrowOnError extends boolean = false>(options?: Opt
  */
 export const getBalance = <ThrowOnError extends boolean = false>(options: Options<GetBalanceData, ThrowOnError>) =>
   (options.client ?? client).get<GetBalanceResponses, GetBalanceErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/accounts/{advertiserId}/{marketplace}/balance',
     ...options,
   });
@@ -152,6 +156,7 @@ export const getBalance = <ThrowOnError extends boolean = false>(options: Option
  */
 export const getStatement = <ThrowOnError extends boolean = false>(options: Options<GetStatementData, ThrowOnError>) =>
   (options.client ?? client).get<GetStatementResponses, GetStatementErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/accounts/{advertiserId}/{marketplace}/statement',
     ...options,
   });
@@ -161,6 +166,7 @@ export const getStatement = <ThrowOnError extends boolean = false>(options: Opti
  */
 export const getClick = <ThrowOnError extends boolean = false>(options: Options<GetClickData, ThrowOnError>) =>
   (options.client ?? client).get<GetClickResponses, GetClickErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/accounts/{advertiserId}/{marketplace}/clicks/{clickId}',
     ...options,
   });
@@ -172,6 +178,7 @@ export const getQualification = <ThrowOnError extends boolean = false>(
   options: Options<GetQualificationData, ThrowOnError>,
 ) =>
   (options.client ?? client).get<GetQualificationResponses, GetQualificationErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/accounts/{advertiserId}/{marketplace}/qualification',
     ...options,
   });
@@ -183,6 +190,7 @@ export const performExpiryRun = <ThrowOnError extends boolean = false>(
   options: Options<PerformExpiryRunData, ThrowOnError>,
 ) =>
   (options.client ?? client).post<PerformExpiryRunResponses, PerformExpiryRunErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/expiry-runs',
     ...options,
     headers: {
@@ -198,6 +206,7 @@ export const listPromotions = <ThrowOnError extends boolean = false>(
   options?: Options<ListPromotionsData, ThrowOnError>,
 ) =>
   (options?.client ?? client).get<ListPromotionsResponses, ListPromotionsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/promotions',
     ...options,
   });
@@ -209,6 +218,7 @@ export const previewPromotion = <ThrowOnError extends boolean = false>(
   options: Options<PreviewPromotionData, ThrowOnError>,
 ) =>
   (options.client ?? client).post<PreviewPromotionResponses, PreviewPromotionErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/promotions/preview',
     ...options,
     headers: {
@@ -222,6 +232,7 @@ export const previewPromotion = <ThrowOnError extends boolean = false>(
  */
 export const getPromotion = <ThrowOnError extends boolean = false>(options: Options<GetPromotionData, ThrowOnError>) =>
   (options.client ?? client).get<GetPromotionResponses, GetPromotionErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/promotions/{promotionId}',
     ...options,
   });
@@ -233,6 +244,7 @@ export const listDisbursements = <ThrowOnError extends boolean = false>(
   options: Options<ListDisbursementsData, ThrowOnError>,
 ) =>
   (options.client ?? client).get<ListDisbursementsResponses, ListDisbursementsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/promotions/{promotionId}/disbursements',
     ...options,
   });
@@ -244,6 +256,7 @@ export const performDisbursement = <ThrowOnError extends boolean = false>(
   options: Options<PerformDisbursementData, ThrowOnError>,
 ) =>
   (options.client ?? client).post<PerformDisbursementResponses, PerformDisbursementErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/promotions/{promotionId}/disbursements/{date}',
     ...options,
     headers: {
@@ -259,6 +272,7 @@ export const getTermsSchema = <ThrowOnError extends boolean = false>(
   options?: Options<GetTermsSchemaData, ThrowOnError>,
 ) =>
   (options?.client ?? client).get<GetTermsSchemaResponses, GetTermsSchemaErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/schemas/promotion-terms',
     ...options,
   });
@@ -270,6 +284,7 @@ export const convertAmount = <ThrowOnError extends boolean = false>(
   options: Options<ConvertAmountData, ThrowOnError>,
 ) =>
   (options.client ?? client).get<ConvertAmountResponses, ConvertAmountErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/convert',
     ...options,
   });
@@ -279,6 +294,7 @@ export const convertAmount = <ThrowOnError extends boolean = false>(
  */
 export const listEvents = <ThrowOnError extends boolean = false>(options?: Options<ListEventsData, ThrowOnError>) =>
   (options?.client ?? client).get<ListEventsResponses, ListEventsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/events',
     ...options,
   });
@@ -290,6 +306,7 @@ export const followEvents = <ThrowOnError extends boolean = false>(
   options?: Options<FollowEventsData, ThrowOnError, FollowEventsResponse>,
 ) =>
   (options?.client ?? client).sse.get<FollowEventsResponses, FollowEventsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/events/live',
     ...options,
   });
@@ -299,6 +316,7 @@ export const followEvents = <ThrowOnError extends boolean = false>(
  */
 export const listNotices = <ThrowOnError extends boolean = false>(options?: Options<ListNoticesData, ThrowOnError>) =>
   (options?.client ?? client).get<ListNoticesResponses, ListNoticesErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/notices',
     ...options,
   });
@@ -310,6 +328,7 @@ export const followNotices = <ThrowOnError extends boolean = false>(
   options?: Options<FollowNoticesData, ThrowOnError, FollowNoticesResponse>,
 ) =>
   (options?.client ?? client).sse.get<FollowNoticesResponses, FollowNoticesErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/notices/live',
     ...options,
   });
@@ -319,6 +338,7 @@ export const followNotices = <ThrowOnError extends boolean = false>(
  */
 export const listWebhooks = <ThrowOnError extends boolean = false>(options?: Options<ListWebhooksData, ThrowOnError>) =>
   (options?.client ?? client).get<ListWebhooksResponses, ListWebhooksErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/webhooks',
     ...options,
   });
@@ -330,6 +350,7 @@ export const listDeadLetters = <ThrowOnError extends boolean = false>(
   options?: Options<ListDeadLettersData, ThrowOnError>,
 ) =>
   (options?.client ?? client).get<ListDeadLettersResponses, ListDeadLettersErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/webhooks/dead-letters',
     ...options,
   });
@@ -341,6 +362,7 @@ export const resendDeadLetter = <ThrowOnError extends boolean = false>(
   options: Options<ResendDeadLetterData, ThrowOnError>,
 ) =>
   (options.client ?? client).post<ResendDeadLetterResponses, ResendDeadLetterErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/webhooks/dead-letters/{id}/resend',
     ...options,
     headers: {
@@ -356,6 +378,7 @@ export const resendDeadLetters = <ThrowOnError extends boolean = false>(
   options: Options<ResendDeadLettersData, ThrowOnError>,
 ) =>
   (options.client ?? client).post<ResendDeadLettersResponses, ResendDeadLettersErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/webhooks/{endpoint}/resend',
     ...options,
     headers: {

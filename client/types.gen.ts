@@ -843,15 +843,7 @@ export type ImportCommandsResponses = {
   /**
    * Lines like these as the import goes on, the summary last. A last line `{ error }` instead says why it stopped.
    */
-  200: {
-    summary: {
-      read: number;
-      appended: number;
-      duplicate: number;
-      rejected: number;
-      lastPosition: string | null;
-    };
-  };
+  200: string;
 };
 
 export type ImportCommandsResponse = ImportCommandsResponses[keyof ImportCommandsResponses];
@@ -1128,17 +1120,18 @@ export type GetStatementResponses = {
   200: {
     items: Array<{
       effectiveAt: string;
-      recordedAt: string;
-      position: string;
+      recordedAt: string | null;
+      position: string | null;
       kind: string;
-      clickId: string;
-      draws: Array<{
+      clickId?: string;
+      draws?: Array<{
         creditId: string;
         amount: string;
       }>;
       amount: string;
       billable: string;
       balance: string;
+      creditId?: string;
     }>;
     next: string | null;
     asOf: string;
@@ -1336,12 +1329,12 @@ export type GetQualificationResponses = {
         week: number;
         start: string;
         end: string;
-        changes: number;
+        changes?: number;
       }>;
       activeSeconds: number;
       missing: {
         weeks: number;
-        changes: number;
+        changes?: number;
         activeSeconds: number;
       };
       earliestRun: string | null;
@@ -1365,11 +1358,11 @@ export type GetQualificationResponses = {
          */
         metAt: unknown;
         missing: {
-          changes: number;
+          changes?: number;
         };
         needs: string;
         until: string;
-        couldBeMetAt: string;
+        couldBeMetAt: string | null;
         campaignId: string | null;
         parts: Array<{
           kind: string;
@@ -1383,11 +1376,11 @@ export type GetQualificationResponses = {
            */
           metAt: unknown;
           missing: {
-            changes: number;
+            changes?: number;
           };
           needs: string;
           until: string;
-          couldBeMetAt: string;
+          couldBeMetAt: string | null;
           campaignId: string | null;
           parts: Array<unknown>;
         }>;
@@ -1653,7 +1646,7 @@ export type PreviewPromotionResponses = {
         currency: string;
       }>;
     };
-    difference: {
+    difference?: {
       onlyHere: Array<{
         advertiserId: string;
         marketplace: string;

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createClient } from '@hey-api/openapi-ts';
 
@@ -10,8 +11,8 @@ import { createClient } from '@hey-api/openapi-ts';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const folder = process.argv[2] ?? `${ROOT}client`;
 
-const { createHttpApp } = (await import(`${ROOT}dist/src/main.js`)) as typeof import('../src/main.ts');
-const { loadSettings } = (await import(`${ROOT}dist/src/settings.js`)) as typeof import('../src/settings.ts');
+const { createHttpApp } = (await import(`${ROOT}dist/src/main.js`)) as typeof import('../src/main.js');
+const { loadSettings } = (await import(`${ROOT}dist/src/settings.js`)) as typeof import('../src/settings.js');
 
 const app = await createHttpApp(loadSettings({ PROMOLEDGER_STORE: 'memory:', PROMOLEDGER_LOG_LEVEL: 'error' }));
 await app.init();
@@ -24,6 +25,12 @@ await createClient({
   plugins: ['@hey-api/typescript', '@hey-api/sdk', '@hey-api/client-fetch'],
   logs: { level: 'silent' },
 });
+// The operations and their types are checked with whatever options their user has. What the generator brings along,
+// the same for every document, is written for looser ones than some.
+for (const file of globSync('{client,core}/*.ts', { cwd: folder })) {
+  const path = `${folder}/${file}`;
+  writeFileSync(path, `// @ts-nocheck\n${readFileSync(path, 'utf8')}`);
+}
 const prettier = fileURLToPath(new URL('bin/prettier.cjs', import.meta.resolve('prettier/package.json')));
 const options = ['--write', '--log-level', 'warn', '--config', `${ROOT}.prettierrc.json`, folder];
 const { status } = spawnSync(process.execPath, [prettier, ...options], { stdio: 'inherit' });

@@ -145,6 +145,10 @@ function completeImport(operation: Operation, commands: Commands, schemas: Schem
   operation.requestBody!.content['application/x-ndjson']!.example = lines
     .map((line) => `${JSON.stringify(line)}\n`)
     .join('');
+  // Lines, which are no one JSON value.
+  const [answered] = Object.values(operation.responses['200']!.content!);
+  answered!.schema = { type: 'string' };
+  answered!.example = `${JSON.stringify(answered!.example)}\n`;
 }
 
 /** A value of the schema, made of the examples of its fields. */

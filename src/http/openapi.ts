@@ -38,11 +38,15 @@ const NULLABLE: ReadonlySet<string> = new Set([
   'lastPosition',
   'qualifiedAt',
   'campaignId',
+  'couldBeMetAt',
   'earliestRun',
   'withinSla',
   'fx',
   'reversed',
 ]);
+
+/** Fields that only some answers have, although the example has them. */
+const OPTIONAL: ReadonlySet<string> = new Set(['changes', 'difference']);
 
 /** Documents of many forms, of which an example is one. */
 const OPEN: ReadonlySet<string> = new Set(['data', 'event', 'terms']);
@@ -65,7 +69,8 @@ function schemaOf(...examples: readonly unknown[]): Schema {
     if (OPEN.has(name)) return { type: 'object', additionalProperties: true };
     return NULLABLE.has(name) && 'type' in schema ? orNull(schema, true) : schema;
   };
-  const required = names.filter((name) => objects.every((object) => Object.hasOwn(object, name)));
+  const isAlways = (name: string) => !OPTIONAL.has(name) && objects.every((object) => Object.hasOwn(object, name));
+  const required = names.filter(isAlways);
   const properties = Object.fromEntries(names.map((name) => [name, fieldOf(name)]));
   return orNull({ type: 'object', required, properties }, some.length < examples.length);
 }
