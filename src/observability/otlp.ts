@@ -2,6 +2,10 @@ import type { Tracer } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
+import { inTime } from './sampled.js';
+
+/** A collector that is away costs spans, and keeps no service from stopping for longer. */
+const CLOSING_MS = 2000;
 
 /**
  * A tracer whose spans go to an OTLP collector at a base address, in batches. Headers, sampling, limits and the
@@ -15,6 +19,8 @@ export function exportTo(address: string): { readonly tracer: Tracer; readonly c
       .merge(detectResources({ detectors: [envDetector] })),
     spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter({ url: `${address}/v1/traces` }))],
   });
-  // A collector that is away costs spans, and never a stop of the service.
-  return { tracer: provider.getTracer('promoledger'), close: () => provider.shutdown().catch(() => undefined) };
+  return {
+    tracer: provider.getTracer('promoledger'),
+    close: async () => void (await inTime(provider.shutdown(), CLOSING_MS).catch(() => undefined)),
+  };
 }
