@@ -26,7 +26,9 @@ const step: fc.Arbitrary<Step> = fc.record({
   amount: fc.integer({ min: 1, max: 60 }),
   lasts: fc.integer({ min: 1, max: 80 }),
 });
-const steps = fc.array(step, { minLength: 5, maxLength: 50 });
+/** Every history has a credit from the first day on, so that there is something to spend. */
+const FIRST: Step = { do: 'give', when: 0, later: 0, which: 0, amount: 60, lasts: 80 };
+const steps = fc.array(step, { minLength: 10, maxLength: 50 }).map((taken) => [FIRST, ...taken]);
 
 /** Plays the steps, and answers when the last was recorded. */
 function play(told: Told, taken: readonly Step[]): Instant {
