@@ -1,10 +1,12 @@
 import { createHmac } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { isPublic } from '../../src/notices/endpoint.js';
 import { retryAfterMs, sendOverHttp } from '../../src/notices/sending.js';
+import { selfSigned } from '../support/eventstoredb/certificate.js';
 import { endpoint, OTHER_SECRET, SECRET } from './webhook-world.js';
 
 interface Got {
@@ -134,6 +136,16 @@ describe('sending', () => {
     });
     await new Promise((resolve) => closed.close(resolve));
     expect(await attempt(to('/', { url }))).toMatchObject({ outcome: 'failed', why: 'not reached: ECONNREFUSED' });
+  });
+
+  it('trusts no certificate that nobody vouches for', async () => {
+    const { key, certificate } = selfSigned('localhost');
+    const secure = createSecureServer({ key, cert: certificate }, (_, out) => void out.writeHead(204).end());
+    await new Promise<void>((resolve) => secure.listen(0, '127.0.0.1', resolve));
+    const url = new URL(`https://localhost:${(secure.address() as AddressInfo).port}/`);
+    const refused = { outcome: 'failed', why: 'not reached: DEPTH_ZERO_SELF_SIGNED_CERT' };
+    expect(await attempt(to('/', { url }))).toMatchObject(refused);
+    await new Promise((resolve) => secure.close(resolve));
   });
 
   it('connects to no address that is not public, unless it is allowed to', async () => {
