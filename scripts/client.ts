@@ -16,7 +16,7 @@ const { loadSettings } = (await import(`${ROOT}dist/src/settings.js`)) as typeof
 
 const app = await createHttpApp(loadSettings({ PROMOLEDGER_STORE: 'memory:', PROMOLEDGER_LOG_LEVEL: 'error' }));
 await app.init();
-const document = (await app.inject('/openapi.json')).json() as Record<string, unknown>;
+const document = (await app.inject('/openapi.json')).json<Record<string, unknown>>();
 await app.close();
 
 await createClient({

@@ -2,7 +2,7 @@ import type { Warrant } from '../../commands/warrant.js';
 import { type Caller, mayUse } from '../caller.js';
 
 /** What gives credit, takes it back, or says how it is given: for `grants:write`. Every other fact is for `facts:write`. */
-const GRANTS: ReadonlySet<string> = new Set([
+export const GRANTS: ReadonlySet<unknown> = new Set([
   'CreditApplied',
   'CreditRevoked',
   'PromotionPublished',

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Line, MAX_BATCH } from '../../commands/import.js';
+import { GRANTS } from '../auth/warrant.js';
 import { isObject } from '../fields.js';
 import { knownCallerOf } from '../caller.js';
 import { ProblemError } from '../problem.js';
@@ -39,9 +40,6 @@ const isStream = (body: unknown): boolean => isObject(body) && typeof body['pipe
 /** An array that is too long for one request is refused whole, and is one request. */
 const commandsOf = (body: unknown): readonly unknown[] =>
   Array.isArray(body) && body.length > 0 && body.length <= MAX_BATCH ? (body as unknown[]) : [body];
-
-/** Commands that give or take credits: what needs `grants:write`. */
-const GRANTS: ReadonlySet<unknown> = new Set(['CreditApplied', 'CreditRevoked']);
 
 /** What a command counts as on a route that takes several kinds; every other route has one scope. */
 function scopeOf(command: unknown, { anyOf }: Need): Scope {
