@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Need, type Reach, type Scope, SCOPES } from '../../src/http/scopes.js';
+import { needing, type Need, type Reach, type Scope, SCOPES } from '../../src/http/scopes.js';
 import { type Guarded, startGuarded } from '../support/guarded.js';
 
 const need = (reach: Reach, ...anyOf: Scope[]): Need => ({ anyOf, reach });
@@ -127,12 +127,33 @@ describe('every route', () => {
   });
 });
 
-describe('a route that declares nothing', () => {
-  it('answers nobody, not even who may do everything', async () => {
+describe('a route', () => {
+  it('that declares nothing answers nobody, not even who may do everything', async () => {
     const other = await startGuarded({}, (fastify) => fastify.get('/v1/forgotten', () => 'secret'));
     const token = await other.provider.token({ scope: 'admin' });
     const answer = await other.call('GET', '/v1/forgotten', token);
     expect([answer.status, answer.body.code, answer.text.includes('secret')]).toEqual([403, 'forbidden', false]);
+    await other.stop();
+  });
+
+  it('that says its path names the account, and names none, answers no bound caller', async () => {
+    const config = needing('ledger:read', 'path');
+    const other = await startGuarded({}, (fastify) => {
+      fastify.get('/v1/of/:marketplace', { config }, () => 'secret');
+      fastify.get(
+        '/v1/who/:advertiserId',
+        { config },
+        ({ params }) => (params as { advertiserId: string }).advertiserId,
+      );
+    });
+    const asked = async (path: string, claims: object) =>
+      other.call('GET', path, await other.provider.token({ scope: 'ledger:read', ...claims }));
+    expect((await asked('/v1/of/DE', {})).text).toBe('secret');
+    expect((await asked('/v1/of/DE', { promoledger_advertisers: ['adv-1'] })).status).toBe(403);
+    expect((await asked('/v1/who/adv-1', { promoledger_advertisers: ['adv-1'] })).text).toBe('adv-1');
+    for (const claims of [{ promoledger_advertisers: ['adv-2'] }, { promoledger_marketplaces: ['DE'] }]) {
+      expect((await asked('/v1/who/adv-1', claims)).text).toMatch(/^nobody:[0-9a-f-]{36}$/);
+    }
     await other.stop();
   });
 });

@@ -27,6 +27,16 @@ const ask = (token?: string) => service.call('GET', ASKED, token);
 const part = (value: unknown) => base64url.encode(JSON.stringify(value));
 const claims = () => ({ iss: ISSUER, aud: AUDIENCE, sub: 'x', exp: nowSeconds() + 300, scope: 'admin' });
 
+/** The file is looked at once a second: asks until the answer is that one, and fails with the last. */
+async function becomes(status: number, other: Guarded, key: string): Promise<void> {
+  let last = 0;
+  for (let attempt = 0; attempt < 200 && last !== status; attempt += 1) {
+    last = (await other.call('GET', ASKED, key)).status;
+    if (last !== status) await pause(50);
+  }
+  expect(last).toBe(status);
+}
+
 describe('a good token', () => {
   it.each([
     ['typ at+jwt', {}, {}],
@@ -199,16 +209,6 @@ describe('a token is refused', () => {
 describe('an API key', () => {
   const entry = { subject: 'machine', scopes: ['ledger:read'] };
 
-  /** The file is looked at once a second: asks until the answer is that one, and fails with the last. */
-  async function becomes(status: number, other: Guarded, key: string): Promise<void> {
-    let last = 0;
-    for (let attempt = 0; attempt < 200 && last !== status; attempt += 1) {
-      last = (await other.call('GET', ASKED, key)).status;
-      if (last !== status) await pause(50);
-    }
-    expect(last).toBe(status);
-  }
-
   it('lets in who has it, and nobody who has most of it', async () => {
     const other = await startGuarded();
     const [key] = other.keys(entry) as [string];
@@ -267,6 +267,22 @@ describe('an identity provider', () => {
       expect((await ask(await service.provider.token({}, { kid: 'never-published' }))).status).toBe(401);
     }
     expect(service.provider.asked).toBeLessThanOrEqual(asked + 1);
+  });
+});
+
+describe('keys of the provider in a file', () => {
+  it('let in, also after they were changed', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'promoledger-jwks-'));
+    const file = join(directory, 'jwks.json');
+    writeFileSync(file, JSON.stringify({ keys: service.provider.published }));
+    const other = await startGuarded({ PROMOLEDGER_AUTH_JWKS: file });
+    const token = await service.provider.token();
+    await becomes(200, other, token);
+    writeFileSync(file, JSON.stringify({ keys: other.provider.published }));
+    await becomes(401, other, token);
+    expect((await other.call('GET', ASKED, await other.provider.token())).status).toBe(200);
+    await other.stop();
+    rmSync(directory, { recursive: true, force: true });
   });
 });
 

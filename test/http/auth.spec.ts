@@ -174,7 +174,7 @@ describe('the file of keys', () => {
       await run('two', '--scope', 'facts:write', 'grants:write', '--subject', 'team/finance', '--file', path);
       const keys = parseKeys(readFileSync(path, 'utf8'));
       expect(callerOfKey(keys, made, 0)).toMatchObject({ subject: 'one', advertisers: new Set(['adv-1', 'adv-2']) });
-      expect(keys.get('two')).toMatchObject({ subject: 'team/finance', advertisers: null });
+      expect(keys.get('two')!.caller).toMatchObject({ subject: 'team/finance', advertisers: null });
       expect(readFileSync(path, 'utf8')).not.toContain(made);
       await expect(run('one', '--scope', 'admin', '--file', path)).rejects.toThrow(/id is that of another key/);
       expect(parseKeys(readFileSync(path, 'utf8')).size).toBe(2);

@@ -5,8 +5,9 @@ import type { Caller } from '../caller.js';
 import { type Scope, SCOPES } from '../scopes.js';
 
 /** An entry of the file. The key itself is in nobody's hands but its holder's. */
-interface ApiKey extends Caller {
+interface ApiKey {
   readonly sha256: Buffer;
+  readonly caller: Caller;
 }
 
 export type ApiKeys = ReadonlyMap<string, ApiKey>;
@@ -41,7 +42,8 @@ export function callerOfKey(keys: ApiKeys, credentials: string, nowMs: number): 
   const entry = id === undefined ? undefined : keys.get(id);
   const isSame = timingSafeEqual(hashOfKey(credentials), entry?.sha256 ?? NO_HASH);
   if (!entry || !isSame) return undefined;
-  return entry.endsAtMs !== undefined && nowMs >= entry.endsAtMs ? undefined : entry;
+  const { caller } = entry;
+  return caller.endsAtMs !== undefined && nowMs >= caller.endsAtMs ? undefined : caller;
 }
 
 /**
@@ -92,12 +94,14 @@ function parseKey(entry: unknown, at: string): { id: string; key: ApiKey } {
   return {
     id: id as string,
     key: {
-      subject: subject as string,
-      scopes: new Set(scopes as Scope[]),
-      advertisers: bounds.advertisers ?? null,
-      marketplaces: bounds.marketplaces ?? null,
       sha256: Buffer.from(sha256 as string, 'hex'),
-      ...(until && { endsAtMs: epochMs(until) }),
+      caller: {
+        subject: subject as string,
+        scopes: new Set(scopes as Scope[]),
+        advertisers: bounds.advertisers ?? null,
+        marketplaces: bounds.marketplaces ?? null,
+        ...(until && { endsAtMs: epochMs(until) }),
+      },
     },
   };
 }

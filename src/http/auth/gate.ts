@@ -66,8 +66,10 @@ const NOBODY = `nobody:${randomUUID()}`;
  * that of an advertiser who does not exist, whatever the route answers then. It costs what such an answer costs.
  */
 function hideOthers(request: FastifyRequest, caller: Caller): void {
-  const path = request.params as { advertiserId: string; marketplace: string };
-  if (!isWithin(caller, path)) path.advertiserId = NOBODY;
+  const path = request.params as { advertiserId?: string; marketplace?: string };
+  if (isWithin(caller, path)) return;
+  if (path.advertiserId === undefined) throw new ProblemError('forbidden', 'The caller may not do this.');
+  path.advertiserId = NOBODY;
 }
 
 const REALM = 'Bearer realm="promoledger"';
