@@ -35,7 +35,7 @@ export class Observability {
     if (outlets.tracer) return new Observability(log, new Tracing(outlets.tracer), async () => undefined);
     if (tracesTo === null) return new Observability(log, undefined, async () => undefined);
     const { exportTo } = await import('./otlp.js');
-    const { tracer, close } = exportTo(tracesTo);
+    const { tracer, close } = exportTo(tracesTo, (message) => log.write('warn', 'traces', message));
     return new Observability(log, new Tracing(tracer), close);
   }
 

@@ -359,6 +359,26 @@ describe('traces', () => {
     }
   });
 
+  it('are dropped, and that is told once, when the collector does not take them', async () => {
+    const collector = createServer((request, response) => {
+      request.resume().on('end', () => response.writeHead(400).end());
+    });
+    await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = collector.address() as AddressInfo;
+      const client = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` });
+      expect((await send(client, opened('adv-1', 'DE', 'EUR'))).status).toBe(201);
+      await eventually(() => requests()[0]);
+      await app!.close();
+      app = undefined;
+      const told = log().filter(({ logger }) => logger === 'traces');
+      expect(told).toMatchObject([{ level: 'warn', message: expect.stringContaining('dropped') }]);
+    } finally {
+      collector.close();
+      collector.closeAllConnections();
+    }
+  });
+
   it('are not made when no collector is named', async () => {
     const client = await start();
     expect((await send(client, opened('adv-1', 'DE', 'EUR'))).status).toBe(201);
