@@ -7,8 +7,8 @@ export class TooDeepError extends Error {
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-const OPENING: ReadonlySet<number> = new Set([0x5b, 0x7b]);
-const CLOSING: ReadonlySet<number> = new Set([0x5d, 0x7d]);
+const OPENING = [0x5b, 0x7b] as const;
+const CLOSING = [0x5d, 0x7d] as const;
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
@@ -31,8 +31,8 @@ function isTooDeep(bytes: Uint8Array): boolean {
       if (byte === BACKSLASH) at += 1;
       else if (byte === QUOTE) inText = false;
     } else if (byte === QUOTE) inText = true;
-    else if (OPENING.has(byte)) depth += 1;
-    else if (CLOSING.has(byte)) depth -= 1;
+    else if (byte === OPENING[0] || byte === OPENING[1]) depth += 1;
+    else if (byte === CLOSING[0] || byte === CLOSING[1]) depth -= 1;
     if (depth > MAX_DEPTH) return true;
   }
   return false;
