@@ -2192,6 +2192,8 @@ export type ListEventsResponses = {
       };
       metadata: {
         version: number;
+        actor: string;
+        correlationId: string;
       };
       recordedAt: string;
     }>;

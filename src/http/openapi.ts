@@ -112,7 +112,7 @@ export const EVENT_EXAMPLE = {
   id: 'ClickSpent:click-1',
   type: 'ClickSpent',
   data: ITEM_EXAMPLE.event,
-  metadata: { version: 1 },
+  metadata: { version: 1, actor: 'feed-1', correlationId: 'a4f4b1c2-request-7' },
   recordedAt: '2022-10-05T12:00:01.000Z',
 };
 
