@@ -23,7 +23,8 @@ COPY bin bin
 COPY scripts scripts
 COPY examples examples
 
-# All that is written lies in /data: the root file system may be read-only.
+# All that is written lies in /data: the root file system may be read-only. It listens to others, so it asks who they are:
+# `promoledger api-key` makes the file of keys.
 RUN mkdir /data && chown node:node /data
 VOLUME /data
 USER node
@@ -31,7 +32,8 @@ ENV NODE_ENV=production \
     HOST=0.0.0.0 \
     PORT=3000 \
     PROMOLEDGER_STORE=sqlite:/data/ledger.db \
-    PROMOLEDGER_CACHE=/data/eventstoredb
+    PROMOLEDGER_CACHE=/data/eventstoredb \
+    PROMOLEDGER_API_KEYS=/data/api-keys.json
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/ready`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]

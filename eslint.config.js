@@ -4,7 +4,7 @@ import tseslint from 'typescript-eslint';
 
 /** Formatting is prettier's. What only the tree can show (who imports whom, pure core) is test/structure.spec.ts. */
 export default defineConfig(
-  { ignores: ['dist/', 'data/', 'coverage/', 'node_modules/'] },
+  { ignores: ['client/', 'dist/', 'data/', 'coverage/', 'node_modules/'] },
   js.configs.recommended,
   tseslint.configs.recommendedTypeChecked,
   {

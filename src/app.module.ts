@@ -12,11 +12,14 @@ import { Proofs } from './audit/seals/proofs.js';
 import { Sealer } from './audit/seals/sealer.js';
 import { SigningKey } from './audit/seals/signing-key.js';
 import { Campaigns } from './campaigns/campaigns.js';
+import type { Validate } from './commands/facts.js';
 import { CommandGateway } from './commands/gateway.js';
 import { Snapshots } from './commands/snapshots.js';
-import { EventStore, StoreUnavailableError } from './event-store/event-store.js';
+import { EmbeddedEventStore } from './event-store/embedded.js';
+import { EventStore } from './event-store/event-store.js';
 import { EventStoreDbStore } from './event-store/eventstoredb/eventstoredb-store.js';
 import { MemoryEventStore } from './event-store/memory/memory-event-store.js';
+import type { StoreObserver } from './event-store/observer.js';
 import { SqliteEventStore } from './event-store/sqlite/sqlite-event-store.js';
 import { Fx } from './fx/fx.js';
 import { COMMANDS } from './http/commands-registry.js';
@@ -26,6 +29,14 @@ import { validateCommand } from './http/validation.js';
 import { STREAM_CATEGORIES } from './kernel/identifiers.js';
 import type { Decider } from './kernel/decider.js';
 import { instantOf } from './kernel/instant.js';
+import { Figures, type Places } from './observability/figures.js';
+import { Gauges } from './observability/gauges.js';
+import { Observability, type Outlets } from './observability/observability.js';
+import { ServiceReadiness } from './observability/readiness.js';
+import { webhookMetrics } from './observability/webhook-metrics.js';
+import { Deliveries } from './notices/deliveries.js';
+import { NoticeFeed } from './notices/feed.js';
+import { Webhooks } from './notices/webhooks.js';
 import { Disbursements } from './promotions/disbursements.js';
 import { offerAt } from './promotions/offers.js';
 import { Previews } from './promotions/preview.js';
@@ -40,6 +51,7 @@ import type { Settings } from './settings.js';
 /** What a test may put in the place of the real thing. */
 export interface Overrides {
   readonly store?: EventStore;
+  readonly outlets?: Outlets;
   readonly accountDecider?: Decider<AccountState, AccountCommand, AccountEvent>;
 }
 
@@ -53,39 +65,57 @@ export class AppModule implements OnApplicationShutdown {
     @Inject(Snapshots) private readonly snapshots: Snapshots,
     @Inject(Checkpoints) private readonly checkpoints: Checkpoints,
     @Inject(Sealer) private readonly sealer: Sealer,
+    @Inject(Webhooks) private readonly webhooks: Webhooks,
+    @Inject(Observability) private readonly observability: Observability,
   ) {}
 
-  static forSettings(settings: Settings, overrides: Overrides = {}): DynamicModule {
+  static async forSettings(settings: Settings, overrides: Overrides = {}): Promise<DynamicModule> {
     const decider = overrides.accountDecider ?? accountDecider;
+    const observability = await Observability.open(settings.observability, overrides.outlets);
     // Before all else: what lies beside a ledger that another process has must not be touched.
-    const store = overrides.store ?? openStore(settings);
+    const store = overrides.store ?? openStore(settings, observability.store);
     return {
       module: AppModule,
       controllers: CONTROLLERS,
       providers: [
+        { provide: Observability, useValue: observability },
         { provide: EventStore, useValue: store },
         {
           provide: ReadModels,
-          useFactory: (store: EventStore) => openReadModels(store, settings),
-          inject: [EventStore],
+          useFactory: (store: EventStore, observability: Observability) =>
+            openReadModels(store, settings, observability),
+          inject: [EventStore, Observability],
         },
         // After the store: whoever has the ledger has what lies beside it.
-        provide(Snapshots, [EventStore], () => new Snapshots(settings.cachePath && `${settings.cachePath}.snapshots`)),
+        provide(Snapshots, [Observability, EventStore], ({ metrics }) => {
+          return new Snapshots(settings.cachePath && `${settings.cachePath}.snapshots`, () => metrics.snapshots.inc());
+        }),
         provide(Queries, [EventStore, ReadModels], (store, models) => new Queries(store, models, settings.clock)),
-        provide(Promotions, [EventStore], (store) => new Promotions(store)),
-        provide(Campaigns, [EventStore, Snapshots], (store, snapshots) => new Campaigns(store, snapshots)),
-        provide(Fx, [EventStore, Snapshots], (store, snapshots) => new Fx(store, snapshots)),
-        provide(Accounts, [EventStore, Promotions, ReadModels, Snapshots], (store, promotions, models, snapshots) => {
-          const offer: OfferAt = (promotionId, at, account) => offerAt(promotions, models, promotionId, at, account);
-          const ratesNow = async () => models.rates.book(await models.caughtUp());
-          return new Accounts(store, decider, offer, ratesNow, snapshots);
-        }),
-        provide(CommandGateway, [Accounts, Campaigns, Promotions, Fx], (...handlers) => {
-          return new CommandGateway(handlers, (type, data) => {
-            const dto = COMMANDS.get(type);
-            return dto && validateCommand(dto, data);
-          });
-        }),
+        provide(Promotions, [EventStore, Observability], (store, { commands }) => new Promotions(store, commands)),
+        provide(
+          Campaigns,
+          [EventStore, Snapshots, Observability],
+          (store, snapshots, { commands }) => new Campaigns(store, snapshots, commands),
+        ),
+        provide(
+          Fx,
+          [EventStore, Snapshots, Observability],
+          (store, snapshots, { commands }) => new Fx(store, snapshots, commands),
+        ),
+        provide(
+          Accounts,
+          [EventStore, Promotions, ReadModels, Snapshots, Observability],
+          (store, promotions, models, snapshots, { commands }) => {
+            const offer: OfferAt = (promotionId, at, account) => offerAt(promotions, models, promotionId, at, account);
+            const ratesNow = async () => models.rates.book(await models.caughtUp());
+            return new Accounts(store, decider, offer, ratesNow, snapshots, commands);
+          },
+        ),
+        provide(
+          CommandGateway,
+          [Observability, Accounts, Campaigns, Promotions, Fx],
+          ({ commands }, ...handlers) => new CommandGateway(handlers, validated, commands),
+        ),
         provide(
           Disbursements,
           [EventStore, Promotions, Accounts, ReadModels],
@@ -99,12 +129,29 @@ export class AppModule implements OnApplicationShutdown {
           [Accounts, ReadModels],
           (accounts, models) => new ExpiryRuns(accounts, models, settings.clock),
         ),
-        provide(Scheduler, [Queries, Disbursements, ExpiryRuns], (queries, disbursements, expiryRuns) => {
-          const logger = new Logger('scheduler');
-          return new Scheduler(queries, disbursements, expiryRuns, {
-            failed: (what, error) => logger.warn(`${what} failed: ${String(error)}`),
-            turned: () => undefined,
-          });
+        provide(
+          Scheduler,
+          [Queries, Disbursements, ExpiryRuns, Observability],
+          (queries, disbursements, expiryRuns, { scheduler }) =>
+            new Scheduler(queries, disbursements, expiryRuns, scheduler),
+        ),
+        provide(NoticeFeed, [ReadModels], (models) => new NoticeFeed(models, settings.clock)),
+        provide(Webhooks, [NoticeFeed, Observability], (feed, { log, metrics }) => {
+          const report = (message: string) => log.write('warn', 'webhooks', message);
+          const observer = webhookMetrics(metrics.registry, () => webhooks.endpoints());
+          const webhooks = new Webhooks(feed, openDeliveries(settings), settings.notices, report, { observer });
+          return webhooks;
+        }),
+        provide(Figures, [EventStore, ReadModels, Queries], (store, models, queries) => {
+          return new Figures(store, models, queries, settings.clock, store instanceof EmbeddedEventStore);
+        }),
+        provide(
+          Gauges,
+          [Observability, Figures],
+          ({ metrics }, figures) => new Gauges(metrics, figures, placesOf(settings)),
+        ),
+        provide(Readiness, [ReadModels, Figures], (models, figures) => {
+          return new ServiceReadiness(models, figures, placesOf(settings), settings.observability);
         }),
         provide(SigningKey, [EventStore], () => openSigningKey(settings)),
         provide(Sealer, [EventStore], (store) => openSealer(store, settings)),
@@ -114,7 +161,6 @@ export class AppModule implements OnApplicationShutdown {
           return new Checkpoints(store, sealer, key, { now: realNow, everyMs: settings.checkpointEveryMs, warn });
         }),
         provide(Proofs, [EventStore, Sealer], (store, sealer) => new Proofs(store, sealer, realNow)),
-        provide(Readiness, [ReadModels], (models) => new ReadModelsReadiness(models)),
       ],
     };
   }
@@ -123,12 +169,19 @@ export class AppModule implements OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     await this.scheduler.stop();
     await this.checkpoints.stop();
+    await this.webhooks.stop();
     await this.readModels.close();
     this.sealer.close();
     await this.store.close();
     this.snapshots.close();
+    await this.observability.close();
   }
 }
+
+const validated: Validate = (type, data) => {
+  const dto = COMMANDS.get(type);
+  return dto && validateCommand(dto, data);
+};
 
 type Constructed<T> = abstract new (...args: never[]) => T;
 type Instances<Tokens extends readonly Constructed<unknown>[]> = {
@@ -145,8 +198,8 @@ const provide = <T, const Tokens extends readonly Constructed<unknown>[]>(
 const FILE = 'sqlite:';
 const MEMORY = 'memory:';
 
-export function openStore({ store, streamPrefix, cachePath }: Settings): EventStore {
-  if (store.startsWith(FILE)) return SqliteEventStore.open(store.slice(FILE.length));
+export function openStore({ store, streamPrefix, cachePath }: Settings, observer?: StoreObserver): EventStore {
+  if (store.startsWith(FILE)) return SqliteEventStore.open(store.slice(FILE.length), observer);
   if (store === MEMORY) return new MemoryEventStore();
   if (cachePath !== null) mkdirSync(dirname(cachePath), { recursive: true });
   const logger = new Logger('event-store');
@@ -156,14 +209,19 @@ export function openStore({ store, streamPrefix, cachePath }: Settings): EventSt
     categories: STREAM_CATEGORIES,
     indexPath: cachePath === null ? ':memory:' : `${cachePath}.index`,
     report: (message) => logger.warn(message),
+    ...(observer ? { observer } : {}),
   });
 }
 
 /** The read models lie beside the ledger: `ledger.db` has `ledger.db.models`. They catch up in the background. */
-async function openReadModels(store: EventStore, { cachePath, clock, fixedNow }: Settings): Promise<ReadModels> {
+async function openReadModels(
+  store: EventStore,
+  { cachePath, clock, fixedNow }: Settings,
+  { projections }: Observability,
+): Promise<ReadModels> {
   const path = cachePath === null ? ':memory:' : `${cachePath}.models`;
   const writer = cachePath !== null && HAS_THREAD ? await ThreadedWriter.open({ path, fixedNow }) : undefined;
-  const readModels = new ReadModels(store, new ReadModelDatabase(path), undefined, clock, writer);
+  const readModels = new ReadModels(store, new ReadModelDatabase(path), projections, clock, writer);
   await readModels.start();
   return readModels;
 }
@@ -189,18 +247,12 @@ function openSealer(store: EventStore, { cachePath }: Settings): Sealer {
   return sealer;
 }
 
-class ReadModelsReadiness extends Readiness {
-  constructor(private readonly readModels: ReadModels) {
-    super();
-  }
-
-  async missing(): ReturnType<Readiness['missing']> {
-    try {
-      await this.readModels.answering();
-      return undefined;
-    } catch (error) {
-      const code = error instanceof StoreUnavailableError ? 'store-unavailable' : 'not-caught-up';
-      return { code, detail: (error as Error).message };
-    }
-  }
+/** What is on its way to webhooks lies beside the ledger too, and is not made again from the log. */
+function openDeliveries({ cachePath, notices }: Settings): Deliveries | null {
+  if (notices.endpoints.length === 0) return null;
+  return new Deliveries(cachePath === null ? ':memory:' : `${cachePath}.notices`);
 }
+
+/** A ledger in a file has what can be made again beside it, on the same file system. */
+const placesOf = ({ store, cachePath }: Settings): Places =>
+  store.startsWith(FILE) ? { ledger: store.slice(FILE.length), cache: null } : { ledger: null, cache: cachePath };

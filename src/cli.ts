@@ -1,13 +1,17 @@
 import 'reflect-metadata';
 import { Command } from 'commander';
 import { Checkpoints } from './audit/seals/checkpoints.js';
+import { addKeyCommand } from './cli/keys.js';
 import { addLedgerCommands } from './cli/ledger.js';
 import { DIFFERS, print, REFUSED, RefusedError } from './cli/shell.js';
 import { CopyRefusedError } from './event-store/copy.js';
+import { isOnLoopback } from './http/auth/identify.js';
 import { createHttpApp } from './main.js';
+import { Webhooks } from './notices/webhooks.js';
+import { Observability } from './observability/observability.js';
 import { Scheduler } from './scheduler.js';
 import { addProjectionCommands } from './server-projections/command.js';
-import { loadSettings, storeShown } from './settings.js';
+import { loadSettings, SettingsError, storeShown } from './settings.js';
 
 const program = new Command('promoledger')
   .description('An event-sourced, bitemporal ledger for advertising promotional credits.')
@@ -16,6 +20,7 @@ const program = new Command('promoledger')
 
 program.command('serve').description('serve the API').action(serve);
 addLedgerCommands(program);
+addKeyCommand(program);
 
 addProjectionCommands(program, {
   settings: () => loadSettings(process.env),
@@ -29,15 +34,25 @@ addProjectionCommands(program, {
 
 async function serve(): Promise<void> {
   const settings = loadSettings(process.env);
+  const isOpen = settings.auth === null;
+  if (isOpen && !(await isOnLoopback(settings.host))) {
+    throw new SettingsError([
+      `HOST ${settings.host} is reached from elsewhere, and nothing says how callers are known: ` +
+        'set PROMOLEDGER_API_KEYS or PROMOLEDGER_AUTH_JWKS, or listen on 127.0.0.1',
+    ]);
+  }
   const app = await createHttpApp(settings);
   await app.listen(settings.port, settings.host);
   if (settings.scheduler) {
     app.get(Scheduler).start();
     app.get(Checkpoints).start();
   }
-  console.log(
-    `promoledger serves ${await app.getUrl()}/v1 from ${storeShown(settings.store)}; the API is described at /docs`,
-  );
+  app.get(Webhooks).start();
+  const where = `${await app.getUrl()}/v1 from ${storeShown(settings.store)}`;
+  const toWhom = isOpen ? '; without authentication, so on loopback only' : '';
+  app
+    .get(Observability)
+    .log.write('info', 'promoledger', `promoledger serves ${where}${toWhom}; the API is described at /docs`);
 }
 
 try {

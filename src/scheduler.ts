@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { concatMap, timer, type Subscription } from 'rxjs';
 import type { ExpiryRuns } from './accounts/expiry.js';
+import { actingAs } from './commands/origin.js';
 import { isRefusal } from './kernel/refusal.js';
 import type { Disbursements } from './promotions/disbursements.js';
 import type { Queries, RunListed } from './read-models/queries.js';
@@ -38,7 +40,11 @@ export class Scheduler {
   }
 
   /** Everything that is due now, once. What fails is told, tried again at the next turn, and hinders nothing else. */
-  async performDue(): Promise<void> {
+  performDue(): Promise<void> {
+    return actingAs({ actor: 'scheduler', correlationId: randomUUID() }, () => this.performAll());
+  }
+
+  private async performAll(): Promise<void> {
     const startedMs = performance.now();
     await this.attempt('looking for due runs', async () => {
       const moment = await this.queries.moment({});

@@ -200,6 +200,20 @@ describe('Dockerfile', () => {
     expect(lines).toContain(`FROM node:${lock.packages['node_modules/node']!.version}-trixie-slim AS base`);
   });
 
+  it('listens to others, and so asks who they are, by a file on its volume', () => {
+    const [, variables] = /^ENV (.*)$/m.exec(lines.join('\n'))!;
+    const env = Object.fromEntries(
+      variables!
+        .trim()
+        .split(/ +/)
+        .map((each) => each.split('=') as [string, string]),
+    );
+    expect(loadSettings(env)).toMatchObject({
+      host: '0.0.0.0',
+      auth: { tokens: null, apiKeys: '/data/api-keys.json' },
+    });
+  });
+
   it('ends as another user than root', () => {
     expect(lines.findLast((line) => line.startsWith('USER '))).toBe('USER node');
   });

@@ -102,6 +102,13 @@ const RULES: readonly Rule[] = [
     may: /^src\/(kernel|commands|read-models|audit|http|[a-z-]+\/http)\/|^src\/(accounts\/expiry|notices\/(feed|notices-model|webhooks)|promotions\/(disbursements|preview|terms-schema)|event-store\/event-store)\.ts$/,
     packages: /^(@nestjs\/.*|class-validator|fastify|rxjs|node:.*)$/,
   },
+  // What an operator sees: told by observers of the core, and asking it as any client does.
+  {
+    files: /^src\/observability\//,
+    may: /^src\/(kernel|observability|http|read-models|commands)\/|^src\/(event-store\/(event-store|observer)|settings\/observability)\.ts$/,
+    types: /^src\/scheduler\.ts$/,
+    packages: /^(@nestjs\/.*|@opentelemetry\/.*|fastify|prom-client|node:.*)$/,
+  },
   // Composition: what joins the rest may know all of it.
   { files: /^src\/([a-z.-]+|(cli|demo|settings)\/[a-z-]+)\.ts$/, may: /^src\//, packages: ANYTHING },
 ];

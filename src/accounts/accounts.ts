@@ -1,5 +1,6 @@
 import type { FactHandler, Handled } from '../commands/facts.js';
 import { CommandHandling, type Outcome } from '../commands/handling.js';
+import type { CommandObserver } from '../commands/observer.js';
 import type { Snapshots } from '../commands/snapshots.js';
 import type { EventStore } from '../event-store/event-store.js';
 import { convert, type RateBook } from '../fx/domain/conversion.js';
@@ -41,8 +42,9 @@ export class Accounts implements FactHandler {
     /** The rates as they are recorded when it is asked. */
     private readonly ratesNow: () => Promise<RateBook>,
     snapshots: Snapshots,
+    observer?: CommandObserver,
   ) {
-    this.handling = new CommandHandling(store, decider, snapshots);
+    this.handling = new CommandHandling(store, decider, snapshots, observer);
   }
 
   async handle(type: string, data: object, said: object): Promise<Handled> {

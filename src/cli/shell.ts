@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import type { INestApplicationContext } from '@nestjs/common';
 import { InvalidArgumentError } from 'commander';
+import { actingAs } from '../commands/origin.js';
 import { parseInstant, type Instant } from '../kernel/instant.js';
 import { isRefusal, type Refusal } from '../kernel/refusal.js';
 import { createApp } from '../main.js';
@@ -23,7 +25,7 @@ export async function withLedger(
 ): Promise<void> {
   const app = await createApp(settings);
   try {
-    await use(app);
+    await actingAs({ actor: 'cli', correlationId: randomUUID() }, () => use(app));
   } finally {
     await app.close();
   }

@@ -6,14 +6,19 @@ import type { Origin } from './origin.js';
 import type { StreamState } from './stream-states.js';
 
 /** One command for one stream. */
-export interface Submission<Command> {
+export interface Submission<Command, State = unknown> {
   readonly stream: string;
   readonly command: Command;
   /** The natural id of the fact it states; null for a command that states none (the sweep of an account). */
   readonly id: string | null;
   /** What was said, normalised: the same id with other content is a conflict. Fields that may be left out are undefined. */
   readonly said: object;
+  /** Whether the stream belongs to somebody whom its sender may not state facts of: looked at before anything is told. */
+  readonly isBarred?: (state: State) => boolean;
 }
+
+/** The answer to whatever somebody may not state, whether or not anything is recorded of it. */
+export const forbidden = (): Refusal => refuse('forbidden', 'The caller may not state this.');
 
 export type Outcome<Event extends EventLike> =
   | {
@@ -27,8 +32,8 @@ export type Outcome<Event extends EventLike> =
   | { readonly status: 'settled'; readonly events: readonly Event[]; readonly position: bigint | null };
 
 /** A submission whose sender waits for the outcome. */
-export interface Waiting<Command, Event extends EventLike> {
-  readonly submission: Submission<Command>;
+export interface Waiting<Command, Event extends EventLike, State = never> {
+  readonly submission: Submission<Command, State>;
   /** Of the events that it makes; one batch may join several. */
   readonly origin: Origin | undefined;
   readonly resolve: (outcome: Outcome<Event>) => void;
@@ -69,7 +74,7 @@ export function idsNeeded<Command, Event extends EventLike>(
  */
 export function decideAll<State, Command, Event extends EventLike>(
   decider: Decider<State, Command, Event>,
-  batch: readonly Waiting<Command, Event>[],
+  batch: readonly Waiting<Command, Event, State>[],
   before: Pick<StreamState<State>, 'state' | 'revision'>,
   known: ReadonlyMap<string, Recorded>,
 ): Decided<State> {
@@ -91,6 +96,14 @@ export function decideAll<State, Command, Event extends EventLike>(
 
   for (const { submission, origin, resolve, reject } of batch) {
     const { id, command, said } = submission;
+    if (submission.isBarred) {
+      // An old state may not know yet whose it is: nothing is told by it.
+      reliesOnState = true;
+      if (submission.isBarred(state)) {
+        answers.push(() => resolve({ status: 'rejected', refusal: forbidden() }));
+        continue;
+      }
+    }
     const same = id === null ? undefined : recorded(id);
     if (id !== null && same) {
       const place = made.get(id);

@@ -1,3 +1,4 @@
+import type { Bounds } from '../kernel/bounds.js';
 import type { EventLike } from '../kernel/decider.js';
 import type { Fault } from '../kernel/refusal.js';
 import type { Outcome } from './handling.js';
@@ -22,11 +23,18 @@ export interface Handled {
 export interface FactHandler {
   /**
    * Of each type of fact it takes, which fields may be left out and whether deciding it asks other streams: such a fact
-   * waits for those sent before it, and those behind it wait for it.
+   * waits for those sent before it, and those behind it wait for it. `isOfStream`: it does not say itself whose it is, its
+   * stream does.
    */
-  readonly facts: ReadonlyMap<string, { readonly optional?: readonly string[]; readonly asksOthers?: boolean }>;
+  readonly facts: ReadonlyMap<
+    string,
+    { readonly optional?: readonly string[]; readonly asksOthers?: boolean; readonly isOfStream?: boolean }
+  >;
   /** Faults in the raw data that its DTO does not see. */
   check?(type: string, data: unknown): readonly Fault[];
-  /** `data` is valid and normalised; `said` is the same with every field that may be left out. */
-  handle(type: string, data: object, said: object): Promise<Handled>;
+  /**
+   * `data` is valid and normalised; `said` is the same with every field that may be left out. What the fact names lies
+   * within `bounds`; what only its stream tells is for the handler to see to.
+   */
+  handle(type: string, data: object, said: object, bounds?: Bounds): Promise<Handled>;
 }

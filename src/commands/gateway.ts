@@ -1,7 +1,10 @@
+import { isWithin } from '../kernel/bounds.js';
 import { never } from '../kernel/decider.js';
 import { pointer, refuse, type Fault, type Refusal } from '../kernel/refusal.js';
+import { forbidden } from './batch.js';
 import type { FactHandler, Handled, Validate } from './facts.js';
 import { UNOBSERVED, type CommandObserver } from './observer.js';
+import type { Warrant } from './warrant.js';
 
 /** What a client is told of one command. `event` is the event's data with what was decided. */
 export interface ItemResult {
@@ -36,18 +39,18 @@ export class CommandGateway {
     this.handlers = new Map(handlers.flatMap((handler) => [...handler.facts.keys()].map((type) => [type, handler])));
   }
 
-  /** Results in the order of the commands. */
-  async submit(commands: readonly unknown[]): Promise<ItemResult[]> {
+  /** Results in the order of the commands. What the warrant does not cover is rejected, item by item, as `forbidden`. */
+  async submit(commands: readonly unknown[], warrant?: Warrant): Promise<ItemResult[]> {
     const results: Promise<ItemResult>[] = [];
     for (const input of commands) {
-      const command = this.read(input);
+      const command = this.permitted(input, warrant);
       if ('refused' in command) {
         results.push(this.observed(typeOf(input), Promise.resolve(rejected(typeOf(input), null, null, command))));
         continue;
       }
       const asksOthers = this.handlers.get(command.type)!.facts.get(command.type)!.asksOthers ?? false;
       if (asksOthers) await Promise.allSettled(results);
-      const result = this.observed(command.type, this.handle(command));
+      const result = this.observed(command.type, this.handle(command, warrant));
       results.push(result);
       if (asksOthers) await Promise.allSettled([result]);
     }
@@ -61,11 +64,24 @@ export class CommandGateway {
     return result;
   }
 
-  private async handle({ type, data }: Command): Promise<ItemResult> {
+  /**
+   * The command, when it is valid and the warrant covers it. By the command alone: what is recorded is not looked at, so
+   * that nothing of it is told. Whether a fact may be stated at all comes before what is wrong with it.
+   */
+  private permitted(input: unknown, warrant: Warrant | undefined): Command | Refusal {
+    const type = typeOf(input);
+    const spec = type === null ? undefined : this.handlers.get(type)?.facts.get(type);
+    if (!warrant || type === null || !spec) return this.read(input);
+    if (!warrant.mayState(type)) return forbidden();
+    const command = this.read(input);
+    return 'refused' in command || spec.isOfStream || isWithin(warrant, command.data) ? command : forbidden();
+  }
+
+  private async handle({ type, data }: Command, warrant: Warrant | undefined): Promise<ItemResult> {
     const handler = this.handlers.get(type)!;
     const said: Record<string, unknown> = {};
     for (const name of handler.facts.get(type)!.optional ?? []) said[name] = undefined;
-    const handled = await handler.handle(type, data, Object.assign(said, data));
+    const handled = await handler.handle(type, data, Object.assign(said, data), warrant);
     return answer(type, handled);
   }
 

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { EventStore } from '../event-store/event-store.js';
+import type { EventStore, Recorded } from '../event-store/event-store.js';
 import type { Decider, EventLike } from '../kernel/decider.js';
 import { decideAll, idsNeeded, type Decided, type Outcome, type Submission, type Waiting } from './batch.js';
 import { UNOBSERVED, type CommandObserver, type Deciding } from './observer.js';
@@ -10,6 +10,7 @@ import { StreamStates, type StreamState } from './stream-states.js';
 export type { Outcome, Submission } from './batch.js';
 
 const BATCH = 500;
+const NOTHING_LOOKED_UP: ReadonlyMap<string, Recorded> = new Map();
 const ATTEMPTS = 100;
 /** Between attempts, in ms, and by chance: of those who race for a stream each gets its turn. */
 const PAUSE_MS = 20;
@@ -22,7 +23,7 @@ const PAUSE_MS = 20;
  * appended, and what is not appended is answered only when the stream has nothing after that state.
  */
 export class CommandHandling<State, Command, Event extends EventLike> {
-  private readonly queues = new Map<string, Waiting<Command, Event>[]>();
+  private readonly queues = new Map<string, Waiting<Command, Event, State>[]>();
   private readonly states: StreamStates<State, Event>;
 
   constructor(
@@ -35,7 +36,7 @@ export class CommandHandling<State, Command, Event extends EventLike> {
   }
 
   /** Decides and appends; rejects with StoreUnavailableError when nothing could be written. */
-  execute(submission: Submission<Command>): Promise<Outcome<Event>> {
+  execute(submission: Submission<Command, State>): Promise<Outcome<Event>> {
     return new Promise((resolve, reject) => {
       const waiting = { submission, origin: currentOrigin(), resolve, reject, context: this.observer.context() };
       const queue = this.queues.get(submission.stream);
@@ -61,7 +62,7 @@ export class CommandHandling<State, Command, Event extends EventLike> {
   }
 
   /** Answers each command of the batch; one that is more than the store takes is tried again in halves. */
-  private async answer(stream: string, batch: readonly Waiting<Command, Event>[]): Promise<void> {
+  private async answer(stream: string, batch: readonly Waiting<Command, Event, State>[]): Promise<void> {
     const contexts = batch.map(({ context }) => context);
     const deciding = this.observer.deciding(stream, contexts);
     try {
@@ -79,7 +80,11 @@ export class CommandHandling<State, Command, Event extends EventLike> {
     }
   }
 
-  private async handle(stream: string, batch: readonly Waiting<Command, Event>[], deciding: Deciding): Promise<void> {
+  private async handle(
+    stream: string,
+    batch: readonly Waiting<Command, Event, State>[],
+    deciding: Deciding,
+  ): Promise<void> {
     const inMemory = this.states.inMemory(stream);
     let before = inMemory ?? (await this.states.load(stream));
     /** Whether the state was read since the commands came: then it is one that they may be answered by. */
@@ -110,14 +115,14 @@ export class CommandHandling<State, Command, Event extends EventLike> {
   private async isAppendedAsNew(
     stream: string,
     before: StreamState<State>,
-    batch: readonly Waiting<Command, Event>[],
+    batch: readonly Waiting<Command, Event, State>[],
     deciding: Deciding,
   ): Promise<boolean> {
     const needsOthers = batch.some(({ submission: { id, command } }) => {
       return id === null || (this.decider.refersTo?.(command) ?? []).length > 0;
     });
     if (needsOthers) return false;
-    const decided = decideAll(this.decider, batch, before, new Map());
+    const decided = decideAll<State, Command, Event>(this.decider, batch, before, NOTHING_LOOKED_UP);
     if (decided.reliesOnState || decided.events.length !== batch.length) return false;
     return this.append(stream, before, decided, deciding);
   }

@@ -1,3 +1,4 @@
+import { MAX_DEPTH, parseJson, TooDeepError } from '../kernel/json.js';
 import type { CommandGateway, ItemResult } from './gateway.js';
 
 /** So many commands at most are handed over at once, here and in an array that a client sends. */
@@ -89,9 +90,11 @@ export async function* lineBatches(chunks: AsyncIterable<Uint8Array>): AsyncGene
   if (rest.length > 0) yield rest;
 }
 
+/** Space, tab, carriage return. */
+const isBlank = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d);
+
 /** Puts a line together from the pieces in which it arrives. */
 class LineReader {
-  private readonly decoder = new TextDecoder('utf-8', { fatal: true });
   private pieces: Uint8Array[] = [];
   private bytes = 0;
   private line = 0;
@@ -114,9 +117,12 @@ class LineReader {
       return;
     }
     try {
-      const text = this.decoder.decode(bytes);
-      if (text.trim() !== '') lines.push({ line: this.line, command: JSON.parse(text) });
-    } catch {
+      if (!isBlank(bytes)) lines.push({ line: this.line, command: parseJson(bytes) });
+    } catch (error) {
+      if (error instanceof TooDeepError) {
+        lines.push(this.rejected('invalid-command', `The line is nested more than ${MAX_DEPTH} deep.`));
+        return;
+      }
       lines.push(this.rejected('malformed-json', 'The line is not JSON in UTF-8.'));
     }
   }

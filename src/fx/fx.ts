@@ -1,5 +1,6 @@
 import type { FactHandler, Handled } from '../commands/facts.js';
 import { CommandHandling } from '../commands/handling.js';
+import type { CommandObserver } from '../commands/observer.js';
 import type { Snapshots } from '../commands/snapshots.js';
 import type { EventStore } from '../event-store/event-store.js';
 import { fxStream } from '../kernel/identifiers.js';
@@ -10,8 +11,8 @@ export class Fx implements FactHandler {
   readonly facts = new Map([['FxRateRecorded', {}]]);
   private readonly handling: CommandHandling<null, FxRateRecorded, FxEvent>;
 
-  constructor(store: EventStore, snapshots: Snapshots) {
-    this.handling = new CommandHandling(store, fxDecider, snapshots);
+  constructor(store: EventStore, snapshots: Snapshots, observer?: CommandObserver) {
+    this.handling = new CommandHandling(store, fxDecider, snapshots, observer);
   }
 
   async handle(_type: string, data: object, said: object): Promise<Handled> {

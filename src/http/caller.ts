@@ -8,6 +8,8 @@ export interface Caller extends Bounds {
   /** Stored with every event that it makes. */
   readonly subject: string;
   readonly scopes: ReadonlySet<Scope>;
+  /** When its token or key ends, in ms since 1970; absent for never. */
+  readonly endsAtMs?: number;
 }
 
 /** Whoever reaches a service that has no authentication configured, and so listens on loopback only. */

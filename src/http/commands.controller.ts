@@ -5,6 +5,10 @@ import { ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CommandGateway, type ItemResult } from '../commands/gateway.js';
 import { importLines, lineBatches, MAX_BATCH } from '../commands/import.js';
+import { warrantOf } from './auth/warrant.js';
+import { CalledBy, type Caller, callerOf } from './caller.js';
+import { metered, refuseRate, type Stopped } from './limits/metering.js';
+import { ruleOf } from './limits/operations.js';
 import { Answers, ITEM_EXAMPLE, Refuses, refTo } from './openapi.js';
 import { ProblemError, problemFor } from './problem.js';
 import { Checked, Nothing } from './questions.js';
@@ -55,19 +59,20 @@ export class CommandsController {
   async commands(
     @Query(Checked) _: Nothing,
     @Body() body: unknown,
+    @CalledBy() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object> {
-    if (Array.isArray(body)) return { results: await this.batch(body) };
+    if (Array.isArray(body)) return { results: await this.batch(body, caller) };
     if (body === undefined) throw new ProblemError('malformed-json', 'The body is empty.');
     if (typeof body !== 'object' || body === null) throw invalid('The body is neither a command nor an array of them.');
-    const [result] = await this.gateway.submit([body]);
+    const [result] = await this.gateway.submit([body], warrantOf(caller));
     if (!result) throw new Error('the gateway answered with no result');
     if (result.error) throw new ProblemError(result.error.code, result.error.detail, result.error.errors);
     reply.code(result.status === 'appended' ? 201 : 200);
     return result;
   }
 
-  private async batch(commands: readonly unknown[]): Promise<(ItemResult & { index: number })[]> {
+  private async batch(commands: readonly unknown[], caller: Caller): Promise<(ItemResult & { index: number })[]> {
     if (commands.length === 0) throw invalid('The array is empty.');
     if (commands.length > MAX_BATCH) {
       throw new ProblemError(
@@ -75,7 +80,7 @@ export class CommandsController {
         `An array takes ${MAX_BATCH} commands at most; there are ${commands.length}.`,
       );
     }
-    const results = await this.gateway.submit(commands);
+    const results = await this.gateway.submit(commands, warrantOf(caller));
     return results.map((result, index) => ({ index, ...result }));
   }
 
@@ -97,6 +102,8 @@ export class CommandsController {
   async import(@Query(Checked) _: Nothing, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const source = request.body as Readable | undefined;
     if (!source) throw new ProblemError('unsupported-media-type', 'The body must be application/x-ndjson.');
+    const warrant = warrantOf(callerOf(request));
+    const gateway = { submit: (commands: readonly unknown[]) => this.gateway.submit(commands, warrant) };
     const out = new PassThrough();
     void reply.type('application/x-ndjson').send(out);
     let answered = false;
@@ -108,9 +115,13 @@ export class CommandsController {
     try {
       // Destroying the request on an early end would destroy the connection, and the answer with it.
       const chunks = source.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
-      const summary = await importLines(this.gateway, lineBatches(chunks), write);
-      await write({ summary });
+      let stopped: Stopped | undefined;
+      const lines = metered(request, lineBatches(chunks), (where) => (stopped = where));
+      const summary = await importLines(gateway, lines, write);
+      if (stopped && summary.read === 0) refuseRate(reply, stopped.short, 1);
+      await write(stopped ? { summary, error: stopOf(stopped) } : { summary });
       out.end();
+      if (stopped) source.resume();
     } catch (error) {
       if (out.destroyed || source.readableAborted) return void out.destroy();
       // Before the first line there still is a status to answer with: the stream's error becomes a problem.
@@ -123,6 +134,14 @@ export class CommandsController {
 
 const invalid = (detail: string): ProblemError =>
   new ProblemError('invalid-command', detail, [{ path: '', message: 'must be a command or an array of 1 to 500' }]);
+
+/** Why an import stopped at a line, and when it may go on from there. */
+const stopOf = ({ line, short }: Stopped): object => ({
+  code: 'rate-limited',
+  detail: `${ruleOf(short, 1)} Everything before line ${line} was taken; send the rest from that line on.`,
+  line,
+  retryAfterSeconds: short.resetSeconds,
+});
 
 /** The fault that ends an import whose answer has begun, in the form of an item's. */
 function lastWord(error: unknown): { code: string; detail: string } {

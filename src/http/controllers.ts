@@ -3,6 +3,8 @@ import { AccountsController } from '../accounts/http/accounts.controller.js';
 import { BooksController } from '../audit/http/books.controller.js';
 import { ProofsController } from '../audit/http/proofs.controller.js';
 import { FxController } from '../fx/http/fx.controller.js';
+import { NoticesController } from '../notices/http/notices.controller.js';
+import { WebhooksController } from '../notices/http/webhooks.controller.js';
 import { PromotionsController } from '../promotions/http/promotions.controller.js';
 import { SchemasController } from '../promotions/http/schemas.controller.js';
 import { CommandsController } from './commands.controller.js';
@@ -11,7 +13,7 @@ import { HealthController } from './health.controller.js';
 
 /**
  * Everything that answers over HTTP. The module that declares them provides CommandGateway, Queries, Disbursements,
- * Previews, ExpiryRuns, EventStore, Proofs, Checkpoints, SigningKey and Readiness.
+ * Previews, ExpiryRuns, EventStore, Proofs, Checkpoints, SigningKey, NoticeFeed, Webhooks and Readiness.
  */
 export const CONTROLLERS: Type[] = [
   CommandsController,
@@ -22,5 +24,7 @@ export const CONTROLLERS: Type[] = [
   BooksController,
   EventsController,
   ProofsController,
+  NoticesController,
+  WebhooksController,
   HealthController,
 ];

@@ -1,6 +1,7 @@
 import { applyDecorators, type INestApplication } from '@nestjs/common';
 import { ApiResponse, DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { COMMANDS } from './commands-registry.js';
+import { completed, operationIdOf, problemExample } from './openapi-complete.js';
 import { type ProblemCode, PROBLEMS } from './problem.js';
 
 type Schema = Record<string, unknown>;
@@ -19,20 +20,65 @@ export function Refuses(...codes: readonly ProblemCode[]) {
       ApiResponse({
         status,
         description: some.map((code) => `\`${code}\`: ${PROBLEMS[code][1]}.`).join(' '),
-        content: { 'application/problem+json': { schema: refTo('Problem') } },
+        content: {
+          'application/problem+json': {
+            schema: refTo('Problem'),
+            examples: Object.fromEntries(some.map((code) => [code, problemExample(code)])),
+          },
+        },
       }),
     ),
   );
 }
 
-/** The schema of a value of which `example` is one. Lists are of what their first element is of; null is left open. */
-function schemaOf(example: unknown): Schema {
-  if (example === null) return { description: 'Null when there is none.' };
-  if (Array.isArray(example)) return { type: 'array', items: example.length > 0 ? schemaOf(example[0]) : {} };
-  if (typeof example !== 'object') return { type: Number.isInteger(example) ? 'integer' : typeof example };
-  const properties = Object.entries(example).map(([name, value]): [string, Schema] => [name, schemaOf(value)]);
-  return { type: 'object', properties: Object.fromEntries(properties) };
+/** Fields that are null when there is none, whatever an example says. */
+const NULLABLE: ReadonlySet<string> = new Set([
+  'next',
+  'knownAt',
+  'lastPosition',
+  'qualifiedAt',
+  'campaignId',
+  'couldBeMetAt',
+  'earliestRun',
+  'withinSla',
+  'fx',
+  'reversed',
+]);
+
+/** Fields that only some answers have, although the example has them. */
+const OPTIONAL: ReadonlySet<string> = new Set(['changes', 'difference']);
+
+/** Documents of many forms, of which an example is one. */
+const OPEN: ReadonlySet<string> = new Set(['data', 'event', 'terms']);
+
+/**
+ * The schema of a value of which each of `examples` is one. A field that all of them have is always there; null is left
+ * open where no example says what else it may be.
+ */
+function schemaOf(...examples: readonly unknown[]): Schema {
+  const some = examples.filter((example) => example !== null);
+  const [first] = some;
+  if (first === undefined) return { description: 'Null when there is none.' };
+  if (Array.isArray(first)) return { type: 'array', items: first.length > 0 ? schemaOf(...some.flat()) : {} };
+  if (typeof first !== 'object') return orNull(typeOf(first), some.length < examples.length);
+  const objects = some as Readonly<Record<string, unknown>>[];
+  const names = [...new Set(objects.flatMap((object) => Object.keys(object)))];
+  const fieldOf = (name: string): Schema => {
+    const schema = schemaOf(...objects.flatMap((object) => (Object.hasOwn(object, name) ? [object[name]] : [])));
+    if (name === 'next' || name === 'knownAt') return { type: ['string', 'null'] };
+    if (OPEN.has(name)) return { type: 'object', additionalProperties: true };
+    return NULLABLE.has(name) && 'type' in schema ? orNull(schema, true) : schema;
+  };
+  const isAlways = (name: string) => !OPTIONAL.has(name) && objects.every((object) => Object.hasOwn(object, name));
+  const required = names.filter(isAlways);
+  const properties = Object.fromEntries(names.map((name) => [name, fieldOf(name)]));
+  return orNull({ type: 'object', required, properties }, some.length < examples.length);
 }
+
+const typeOf = (value: unknown): Schema => ({ type: Number.isInteger(value) ? 'integer' : typeof value });
+
+const orNull = (schema: Schema, nullable: boolean): Schema =>
+  nullable && typeof schema['type'] === 'string' ? { ...schema, type: [schema['type'], 'null'] } : schema;
 
 export const ITEM_EXAMPLE = {
   type: 'ClickSpent',
@@ -66,8 +112,21 @@ export const EVENT_EXAMPLE = {
   id: 'ClickSpent:click-1',
   type: 'ClickSpent',
   data: ITEM_EXAMPLE.event,
-  metadata: { version: 1 },
+  metadata: { version: 1, actor: 'feed-1', correlationId: 'a4f4b1c2-request-7' },
   recordedAt: '2022-10-05T12:00:01.000Z',
+};
+
+const ERRORS_SCHEMA: Schema = {
+  type: 'array',
+  description: 'Every fault of an invalid input.',
+  items: {
+    type: 'object',
+    required: ['path', 'message'],
+    properties: {
+      path: { type: 'string', description: 'A JSON pointer.', example: '/data/cost/amount' },
+      message: { type: 'string', example: 'must be greater than zero' },
+    },
+  },
 };
 
 const PROBLEM_SCHEMA: Schema = {
@@ -80,16 +139,33 @@ const PROBLEM_SCHEMA: Schema = {
     status: { type: 'integer' },
     detail: { type: 'string' },
     code: { type: 'string', enum: Object.keys(PROBLEMS), description: 'Stable; what a program decides by.' },
-    errors: {
-      type: 'array',
-      description: 'Every fault of an invalid input.',
-      items: {
-        type: 'object',
-        required: ['path', 'message'],
-        properties: {
-          path: { type: 'string', description: 'A JSON pointer.', example: '/data/cost/amount' },
-          message: { type: 'string', example: 'must be greater than zero' },
-        },
+    errors: ERRORS_SCHEMA,
+  },
+};
+
+const nullable = (type: string, description: string): Schema => ({ type: [type, 'null'], description });
+
+const COMMAND_RESULT_SCHEMA: Schema = {
+  type: 'object',
+  description: 'What became of a command.',
+  required: ['type', 'key', 'status', 'stream', 'revision', 'position'],
+  properties: {
+    index: { type: 'integer', description: 'Its place in the array that was sent.' },
+    line: { type: 'integer', description: 'Its line in the import that was sent.' },
+    type: nullable('string', 'Null when it has none.'),
+    key: nullable('string', 'Its natural key within the stream.'),
+    status: { type: 'string', enum: ['appended', 'duplicate', 'rejected'] },
+    stream: nullable('string', 'Null when it was rejected before it was known.'),
+    revision: nullable('integer', 'Null when it was rejected.'),
+    position: nullable('string', 'Null when it was rejected.'),
+    event: { type: 'object', additionalProperties: true, description: "The event's data with what was decided." },
+    error: {
+      type: 'object',
+      required: ['code', 'detail'],
+      properties: {
+        code: { type: 'string' },
+        detail: { type: 'string' },
+        errors: ERRORS_SCHEMA,
       },
     },
   },
@@ -107,6 +183,15 @@ const commandSchema = (): Schema => ({
   })),
 });
 
+const BEARER = {
+  type: 'http',
+  scheme: 'bearer',
+  description:
+    'An access token of the identity provider (JWT), or an API key `plk_…`. What an operation asks of it stands in ' +
+    '`x-promoledger-needs`: one of the scopes of `anyOf`, or `admin`. Of `reach`, `unbound` says that a caller who is ' +
+    'bound to advertisers or marketplaces is refused.',
+} as const;
+
 /** OpenAPI 3.1 of the application. */
 export function openApiDocument(app: INestApplication): OpenAPIObject {
   const config = new DocumentBuilder()
@@ -114,13 +199,18 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
     .setTitle('promoledger')
     .setDescription('An event-sourced, bitemporal ledger for advertising promotional credits.')
     .setVersion('1')
+    .addSecurity('bearer', BEARER)
     .build();
   const document = SwaggerModule.createDocument(app, config, {
     extraModels: [...COMMANDS.values()] as NewableFunction[],
-    operationIdFactory: (_controller, method) => method,
+    operationIdFactory: operationIdOf,
   });
   const schemas = (document.components ??= {}).schemas as Record<string, Schema>;
   for (const schema of Object.values(schemas)) schema['additionalProperties'] = false;
-  Object.assign(schemas, { Command: commandSchema(), Problem: PROBLEM_SCHEMA });
-  return document;
+  Object.assign(schemas, { Command: commandSchema(), CommandResult: COMMAND_RESULT_SCHEMA, Problem: PROBLEM_SCHEMA });
+  return completed(
+    document,
+    [...COMMANDS].map(([type, { name }]) => [type, name]),
+    ITEM_EXAMPLE,
+  );
 }

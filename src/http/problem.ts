@@ -7,6 +7,11 @@ type EdgeCode =
   | 'malformed-json'
   | 'batch-too-large'
   | 'unsupported-media-type'
+  | 'malformed-request'
+  | 'request-timeout'
+  | 'uri-too-long'
+  | 'rate-limited'
+  | 'headers-too-large'
   | 'unauthenticated'
   | 'authentication-unavailable'
   | 'not-caught-up'
@@ -21,6 +26,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
   'invalid-command': [400, 'The request is not valid'],
   precision: [400, 'An amount has more digits than its currency'],
   'malformed-json': [400, 'The body is not JSON'],
+  'malformed-request': [400, 'The request is not HTTP'],
   unauthenticated: [401, 'It is not known who asks'],
   forbidden: [403, 'The caller may not do this'],
   'unknown-account': [404, 'No such account is known'],
@@ -32,10 +38,12 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
   'unknown-event': [404, 'No such event is in the log'],
   'no-checkpoint': [404, 'No checkpoint covers it'],
   'not-found': [404, 'Nothing is here'],
+  'request-timeout': [408, 'The request took too long to arrive'],
   'conflicting-duplicate': [409, 'The same key was recorded with other content'],
   'run-out-of-order': [409, 'An earlier run is still open'],
   'period-out-of-order': [409, 'Another period is to be closed first'],
   'batch-too-large': [413, 'Too much in one request'],
+  'uri-too-long': [414, 'The path and its query are too long'],
   'unsupported-media-type': [415, 'The content type is not supported'],
   'run-not-due': [422, 'The run is not due yet'],
   'period-not-over': [422, 'The period is not over yet'],
@@ -53,6 +61,8 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
   'no-fx-rate': [422, 'No exchange rate is known'],
   'stale-fx-rate': [422, 'The exchange rate is too old'],
   'seal-broken': [500, 'The ledger is not what was sealed'],
+  'rate-limited': [429, 'Too many operations in an hour'],
+  'headers-too-large': [431, 'The header is too large'],
   'internal-error': [500, 'Something went wrong here'],
   'authentication-unavailable': [503, 'Who asks cannot be found out now'],
   'not-caught-up': [503, 'The answer is not up to date yet'],
@@ -122,7 +132,7 @@ export function problemFor(thrown: unknown): Problem {
     const known = thrown instanceof HttpException ? FRAMEWORK[thrown.getStatus()] : NAMED[thrown.name];
     if (known) return problemOf(...known);
   }
-  logger.error(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
+  logger.error(thrown);
   return problemOf('internal-error', 'The fault is logged; the request may be sent again.');
 }
 

@@ -1,27 +1,37 @@
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { parse } from 'node:querystring';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { MAX_DEPTH, parseJson, TooDeepError } from '../kernel/json.js';
 import { type Identify, keepGate } from './auth/gate.js';
 import { CORRELATION_HEADER, correlationIdOf } from './correlation.js';
 import { serveDocs } from './docs.js';
+import {
+  CONNECTION_LIMITS,
+  type ConnectionLimits,
+  limitConnections,
+  refuseUnreadable,
+  serverOptions,
+} from './limits/connections.js';
+import { meterRequests } from './limits/metering.js';
+import type { OperationsPerHour } from './limits/operations.js';
 import { ProblemError, ProblemFilter, problemOf, sendProblem } from './problem.js';
 
-const BODY_LIMIT_BYTES = 4 * 1024 * 1024;
-/** No byte either way for so long: the connection is dropped. Live events send a heartbeat more often. */
-const IDLE_MS = 300_000;
 /** An identifier of 128 characters may come percent-encoded. */
 const LONGEST_PARAMETER = 3 * 128;
 
-export function createAdapter(): FastifyAdapter {
-  return new FastifyAdapter({
+export function createAdapter(limits: ConnectionLimits = CONNECTION_LIMITS): FastifyAdapter {
+  return new FastifyAdapter<Server>({
     logger: false,
     requestIdHeader: false,
     genReqId: ({ headers }: IncomingMessage) => correlationIdOf(headers),
-    bodyLimit: BODY_LIMIT_BYTES,
-    connectionTimeout: IDLE_MS,
+    http: serverOptions(limits),
+    bodyLimit: limits.bodyBytes,
+    connectionTimeout: limits.idleMs,
+    keepAliveTimeout: limits.keepAliveMs,
     // An import takes as long as it takes; what keeps sending is not cut.
     requestTimeout: 0,
+    clientErrorHandler: refuseUnreadable,
     // The router's own refusals, of a path that cannot be decoded, come before Nest could see them.
     frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) => {
       answerCorrelationId(request, reply);
@@ -35,11 +45,24 @@ export function createAdapter(): FastifyAdapter {
   });
 }
 
-/** Everything between Nest's controllers and the wire: the gate, body parsers, problems, documents. Before `init`. */
-export function dressApp(app: NestFastifyApplication, identify?: Identify): NestFastifyApplication {
+/** What the edge asks of others; without them everybody is the local caller, and nobody's operations are counted. */
+export interface Edge {
+  readonly identify?: Identify;
+  readonly operations?: OperationsPerHour;
+  readonly connections?: ConnectionLimits;
+}
+
+/**
+ * Everything between Nest's controllers and the wire: limits, the gate, body parsers, problems, documents. Before
+ * `init`.
+ */
+export function dressApp(app: NestFastifyApplication, edge: Edge = {}): NestFastifyApplication {
+  const { identify, operations, connections = CONNECTION_LIMITS } = edge;
   const fastify = app.getHttpAdapter().getInstance();
   fastify.addHook('onRequest', async (request, reply) => answerCorrelationId(request, reply));
+  limitConnections(fastify, connections, isImport);
   keepGate(app, identify);
+  if (operations) meterRequests(fastify, operations);
   app.useGlobalFilters(new ProblemFilter());
   addBodyParsers(app);
   serveDocs(app);
@@ -52,6 +75,10 @@ const answerCorrelationId = ({ id }: FastifyRequest, { raw }: FastifyReply): voi
 };
 
 const IMPORT = '/v1/import';
+const LINES = 'application/x-ndjson';
+
+const isImport = ({ routeOptions, headers }: FastifyRequest): boolean =>
+  routeOptions.url === IMPORT && (headers['content-type'] ?? '').startsWith(LINES);
 
 /** JSON for every route but the import, whose body is a stream of lines and is not read here. */
 function addBodyParsers(app: NestFastifyApplication): void {
@@ -59,14 +86,16 @@ function addBodyParsers(app: NestFastifyApplication): void {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     if (request.is404) return done(null);
-    if (request.routeOptions.url === IMPORT) return done(unsupported('application/x-ndjson'));
+    if (request.routeOptions.url === IMPORT) return done(unsupported(LINES));
     try {
-      done(null, parseJson(body as Buffer));
-    } catch {
+      // An empty body is none.
+      done(null, body.length === 0 ? undefined : parseJson(body as Buffer));
+    } catch (error) {
+      if (error instanceof TooDeepError) return done(tooDeep());
       done(new ProblemError('malformed-json', 'The body is not JSON in UTF-8.'));
     }
   });
-  fastify.addContentTypeParser('application/x-ndjson', (request, body, done) => {
+  fastify.addContentTypeParser(LINES, (request, body, done) => {
     if (request.is404) done(null);
     else if (request.routeOptions.url === IMPORT) done(null, body);
     else done(unsupported('application/json'));
@@ -76,7 +105,7 @@ function addBodyParsers(app: NestFastifyApplication): void {
 const unsupported = (mediaType: string): ProblemError =>
   new ProblemError('unsupported-media-type', `The body must be ${mediaType}.`);
 
-/** An empty body is none. Keys such as `__proto__` become plain fields, which nobody knows. */
-function parseJson(body: Buffer): unknown {
-  return body.length === 0 ? undefined : JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
-}
+const tooDeep = (): ProblemError =>
+  new ProblemError('invalid-command', 'The body has a fault.', [
+    { path: '', message: `is nested more than ${MAX_DEPTH} deep` },
+  ]);

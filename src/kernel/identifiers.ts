@@ -18,6 +18,14 @@ export const looksDerived = (creditId: string, advertiserId: string, marketplace
   return PRODUCT.test(product) && parts.join(':').endsWith(`:${advertiserId}:${marketplace}`);
 };
 
+/** Whose account the credit is in, by an id that a run derived: no part but the promotion's and the advertiser's has a colon. */
+export function ownerOfDerived(creditId: string, promotionId: string) {
+  const parts = creditId.slice(promotionId.length + 1).split(':');
+  if (STAGE.test(parts.at(-1) ?? '')) parts.pop();
+  const [marketplace = '', _product] = parts.splice(-2);
+  return { advertiserId: parts.join(':'), marketplace };
+}
+
 /** Order by code unit, the order of every list in the ledger. */
 export const byCodeUnit = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 

@@ -101,6 +101,7 @@ export class NoticeFeed {
 
   /** Until an event after `seen` is included, for so long at most. */
   private async next(seen: Position, waitMs: number, gone: AbortSignal): Promise<void> {
+    if (gone.aborted) return;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const leave = () => resolve(false);
     gone.addEventListener('abort', leave, { once: true });

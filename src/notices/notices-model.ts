@@ -1,7 +1,7 @@
 import type { Position, Recorded } from '../event-store/event-store.js';
 import { type Bounds, UNBOUND } from '../kernel/bounds.js';
 import { accountStream } from '../kernel/identifiers.js';
-import { earlier, epochMs, instantOf, type Instant } from '../kernel/instant.js';
+import { earlier, epochMs, instantOf, plusMs, type Instant } from '../kernel/instant.js';
 import type { ReadModel, ReadModelDatabase } from '../read-models/database.js';
 import {
   expiringFrom,
@@ -46,7 +46,7 @@ export interface Placed {
 
 /**
  * Every notice of the log, in the order in which they are told. What the clock tells has its place in it as well: time
- * passes with what is recorded, so that it comes right before the first event that was recorded when it had become due.
+ * passes with what is recorded, so that it comes right before the first event that was recorded after it had become due.
  * What has become due since the last event is told by `due`, at the place that it keeps.
  */
 export class NoticesModel implements ReadModel {
@@ -80,7 +80,8 @@ export class NoticesModel implements ReadModel {
 
   apply(event: Recorded): void {
     const recordedAt = earlier(event.recordedAt, this.clock());
-    for (const { place, notice, credit } of this.fallenDue(recordedAt)) {
+    // What is recorded within one millisecond comes at once: nobody could have been told in between.
+    for (const { place, notice, credit } of this.fallenDue(plusMs(recordedAt, -1))) {
       this.tell(place, notice);
       this.save(withTold(credit, 'credit-expiring'), null);
     }

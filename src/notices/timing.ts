@@ -19,10 +19,10 @@ export const REAL_TIMING: Timing = {
 };
 
 /** Until so much time has passed, or `gone`. */
-export async function pause({ after }: Timing, ms: number, gone: AbortSignal): Promise<void> {
+export async function pause(timing: Timing, ms: number, gone: AbortSignal): Promise<void> {
   if (gone.aborted) return;
   const { promise, resolve } = Promise.withResolvers<void>();
-  const cancel = after(ms, resolve);
+  const cancel = timing.after(ms, resolve);
   const leave = () => resolve();
   gone.addEventListener('abort', leave, { once: true });
   await promise;

@@ -1,5 +1,6 @@
 import type { FactHandler, Handled } from '../commands/facts.js';
 import { CommandHandling, type Outcome } from '../commands/handling.js';
+import type { CommandObserver } from '../commands/observer.js';
 import type { EventStore } from '../event-store/event-store.js';
 import { enrollmentStream, promotionStream } from '../kernel/identifiers.js';
 import type { Instant } from '../kernel/instant.js';
@@ -40,9 +41,9 @@ export class Promotions implements FactHandler {
   private readonly promotions: CommandHandling<PromotionState, PromotionCommand, PromotionEvent>;
   private readonly enrollments: CommandHandling<null, EnrollmentCommand, EnrollmentEvent>;
 
-  constructor(store: EventStore) {
-    this.promotions = new CommandHandling(store, promotionDecider);
-    this.enrollments = new CommandHandling(store, enrollmentDecider);
+  constructor(store: EventStore, observer?: CommandObserver) {
+    this.promotions = new CommandHandling(store, promotionDecider, undefined, observer);
+    this.enrollments = new CommandHandling(store, enrollmentDecider, undefined, observer);
   }
 
   check(type: string, data: unknown): readonly Fault[] {

@@ -48,6 +48,8 @@ const SCHEMA = `
   CREATE INDEX IF NOT EXISTS credits_by_expiry ON credits (account, expires_at);
   CREATE INDEX IF NOT EXISTS credits_unswept ON credits (sweepable_at)
     WHERE swept_position IS NULL AND revoked_position IS NULL;
+  CREATE INDEX IF NOT EXISTS credits_ending ON credits (expires_at, id)
+    WHERE swept_position IS NULL AND revoked_position IS NULL;
   CREATE TABLE IF NOT EXISTS account_lines (
     account INTEGER NOT NULL,
     effective INTEGER NOT NULL,

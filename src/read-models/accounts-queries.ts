@@ -1,6 +1,7 @@
 import type { StatementSync } from 'node:sqlite';
 import type { CreditApplied } from '../accounts/domain/events.js';
 import type { Position } from '../event-store/event-store.js';
+import { type Bounds, UNBOUND } from '../kernel/bounds.js';
 import { epochMs, type Instant, plusMs } from '../kernel/instant.js';
 import { formatMinor, type Money, moneyOf } from '../kernel/money.js';
 import { isRefusal, type Refusal } from '../kernel/refusal.js';
@@ -120,14 +121,21 @@ export class AccountQueries {
   }
 
   /** Accounts open at the moment, by advertiserId, then marketplace. */
-  accounts(moment: Moment, filter: Partial<AccountKey>, paging: Paging): Page<ListedAccount> | Refusal {
+  accounts(
+    moment: Moment,
+    filter: Partial<AccountKey>,
+    paging: Paging,
+    bounds: Bounds = UNBOUND,
+  ): Page<ListedAccount> | Refusal {
     const opened = openCursor('accounts', moment, paging.cursor);
     if (isRefusal(opened)) return opened;
     const [afterAdvertiser = '', afterMarketplace = '', ...rest] = opened.place ?? [];
     if (rest.length > 0) return badCursor();
     const { asOf, known } = opened.moment;
-    const rows = this.listing(filter).all({
+    const within = namesIn(bounds);
+    const rows = this.listing({ ...filter, ...within }).all({
       ...filter,
+      ...within,
       openBy: epochMs(asOf),
       known,
       afterAdvertiser,
@@ -214,10 +222,12 @@ export class AccountQueries {
     return qualifiedAt && appliedAt <= (dueBy ?? plusMs(qualifiedAt, this.serviceLevelMs(promotionId, position)));
   }
 
-  private listing(filter: Partial<AccountKey>): StatementSync {
+  private listing(filter: Partial<AccountKey> & ReturnType<typeof namesIn>): StatementSync {
     const filters = [
       filter.advertiserId === undefined ? '' : 'AND advertiser_id = :advertiserId',
       filter.marketplace === undefined ? '' : 'AND marketplace = :marketplace',
+      filter.advertisers === undefined ? '' : 'AND advertiser_id IN (SELECT value FROM json_each(:advertisers))',
+      filter.marketplaces === undefined ? '' : 'AND marketplace IN (SELECT value FROM json_each(:marketplaces))',
     ].join(' ');
     const known = this.listings.get(filters);
     if (known) return known;
@@ -236,6 +246,12 @@ export class AccountQueries {
     return { advertiserId, marketplace, currency, standing: this.reader.standing(id, moment), available };
   }
 }
+
+/** Lists of names as JSON; absent where they do not bind. */
+const namesIn = ({ advertisers, marketplaces }: Bounds): { advertisers?: string; marketplaces?: string } => ({
+  ...(advertisers && { advertisers: JSON.stringify([...advertisers]) }),
+  ...(marketplaces && { marketplaces: JSON.stringify([...marketplaces]) }),
+});
 
 interface DueCredit extends AccountKey {
   readonly id: bigint;

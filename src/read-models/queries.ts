@@ -2,6 +2,8 @@ import { convert as convertMoney, DEFAULT_MAX_AGE, type Conversion } from '../fx
 import type { EventStore, Position, Recorded } from '../event-store/event-store.js';
 import type { Instant } from '../kernel/instant.js';
 import type { Money } from '../kernel/money.js';
+import { type Bounds, isBound, isWithin, UNBOUND } from '../kernel/bounds.js';
+import { ownerOfDerived } from '../kernel/identifiers.js';
 import { isRefusal, refuse, type Refusal } from '../kernel/refusal.js';
 import type { Deferral, LeftOut } from '../promotions/domain/events.js';
 import {
@@ -68,8 +70,8 @@ export class Queries {
     return asked === null || asked > included ? included : asked;
   }
 
-  accounts(moment: Moment, { limit, cursor, ...filter }: Partial<AccountKey> & Paging) {
-    return this.readModels.accounts.accounts(moment, filter, paging(limit, cursor));
+  accounts(moment: Moment, { limit, cursor, ...filter }: Partial<AccountKey> & Paging, bounds: Bounds = UNBOUND) {
+    return this.readModels.accounts.accounts(moment, filter, paging(limit, cursor), bounds);
   }
 
   balance(moment: Moment, advertiserId: string, marketplace: string) {
@@ -162,7 +164,12 @@ export class Queries {
     return { promotionId, revision, revisions, state, terminated: ended, terms, calendar };
   }
 
-  disbursements(moment: Moment, promotionId: string): { readonly items: readonly RunListed[] } | Refusal {
+  /** Within bounds, what the runs gave to others is left out, and not counted. */
+  disbursements(
+    moment: Moment,
+    promotionId: string,
+    bounds: Bounds = UNBOUND,
+  ): { readonly items: readonly RunListed[] } | Refusal {
     const promotion = this.readModels.promotions.stateOf(promotionId, moment.known);
     if (!promotion?.calendar) return unknownPromotion(promotionId);
     const completed = new Map(this.completedRuns(moment, promotionId).map((run) => [run.date, run]));
@@ -175,7 +182,7 @@ export class Queries {
       const { applied, deferred, credits, deferrals, leftOut = [] } = run;
       return { date, runAt: run.runAt, state: 'completed', applied, deferred, credits, deferrals, leftOut };
     });
-    return { items };
+    return { items: isBound(bounds) ? items.map((run) => runWithin(bounds, run, promotionId)) : items };
   }
 
   convert(
@@ -211,6 +218,13 @@ export class Queries {
     const completed = this.readModels.promotions.stateOf(promotionId, known)?.completed ?? [];
     return completed.filter(({ runAt }) => runAt <= asOf);
   }
+}
+
+function runWithin(bounds: Bounds, run: RunListed, promotionId: string): RunListed {
+  const credits = run.credits.filter((creditId) => isWithin(bounds, ownerOfDerived(creditId, promotionId)));
+  const deferrals = run.deferrals.filter((deferral) => isWithin(bounds, deferral));
+  const leftOut = run.leftOut.filter((left) => isWithin(bounds, left));
+  return { ...run, applied: credits.length, deferred: deferrals.length, credits, deferrals, leftOut };
 }
 
 const unknownPromotion = (promotionId: string): Refusal =>

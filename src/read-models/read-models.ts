@@ -13,6 +13,7 @@ import { BooksQueries } from './books-queries.js';
 import type { CampaignsModel } from './campaigns-model.js';
 import { ClickExplanations } from './click-explanation.js';
 import type { ReadModelDatabase } from './database.js';
+import { ExpiringCredits } from './expiring-credits.js';
 import { JournalIndex } from './journal-index.js';
 import type { LogTimes } from './log-times.js';
 import { Models } from './models.js';
@@ -28,7 +29,7 @@ import { LocalWriter, type ModelsWriter } from './writer.js';
 const PATIENCE_MS = 5000;
 /** What an answer waits for by itself, in ms: read models that are up are rarely so far behind. */
 const MOMENT_MS = 250;
-/** How long a start, or somebody who asks whether all is well, waits for the store, in ms. */
+/** How long a start waits for the store, in ms. */
 const STORE_MS = 1000;
 
 /** The read models did not include a position in time; asking again is safe. */
@@ -39,6 +40,7 @@ export class NotCaughtUpError extends Error {
 /** All read models and what keeps them up. They can be thrown away at any time; the log is the truth. */
 export class ReadModels {
   readonly accounts: AccountQueries;
+  readonly expiring: ExpiringCredits;
   readonly statements: Statements;
   readonly audit: AuditReader;
   readonly books: BooksQueries;
@@ -80,6 +82,7 @@ export class ReadModels {
       if (typeof within !== 'string') throw new Error(`promotion ${promotionId} has credits that say nothing of dueBy`);
       return daysMs(within);
     });
+    this.expiring = new ExpiringCredits(db, reader);
     this.statements = new Statements(db, reader);
     this.audit = new AuditReader(db, reader);
     this.books = new BooksQueries(db, reader);
@@ -128,13 +131,6 @@ export class ReadModels {
       await sleep(MOMENT_MS);
     }
     if (this.runner.position < this.headAtStart) await this.reached(this.headAtStart);
-  }
-
-  /** Whether questions can be answered now: `ready`, and the store answers within a moment. Throws as `ready`. */
-  async answering(): Promise<void> {
-    const answer = await Promise.race([this.head(), sleep(STORE_MS, null, { ref: false })]);
-    if (answer === null) throw new StoreUnavailableError(`The store has not answered within ${STORE_MS} ms.`);
-    await this.ready();
   }
 
   /** Waits until a position is included. Throws NotCaughtUpError, also when the read models have failed. */

@@ -56,7 +56,7 @@ function parseJwks(text: string): TokenSettings['jwks'] | null | string[] {
   if (!text.includes('://')) return { file: text };
   const url = URL.canParse(text) ? new URL(text) : null;
   const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && LOOPBACK_NAMES.has(url.hostname));
-  return isSafe ? url! : ['must be an https address, an http one on this machine, or the path of a file'];
+  return isSafe ? url : ['must be an https address, an http one on this machine, or the path of a file'];
 }
 
 /** As URLs spell them. */

@@ -168,7 +168,7 @@ export function eventStoreContract(name: string, harness: ContractHarness): void
             long: 'x€'.repeat(150_000),
             nested: { list: [1, null, {}] },
           },
-          metadata: { version: 3, correlationId: 'c-1' },
+          metadata: { version: 3, actor: 'feed-1', correlationId: 'c-1' },
         };
         await store.append(stream, 'none', [event]);
         const [recorded] = await Array.fromAsync(store.read(stream));
@@ -181,10 +181,16 @@ export function eventStoreContract(name: string, harness: ContractHarness): void
       });
 
       it('keeps when another store recorded an event, and its metadata as it was there', async () => {
-        const copied = { ...fact('a'), metadata: { version: 3, correlationId: 'c-1', recordedAt: LONG_AGO } };
+        const copied = {
+          ...fact('a'),
+          metadata: { version: 3, actor: 'feed-1', correlationId: 'c-1', recordedAt: LONG_AGO },
+        };
         await store.append(stream, 'none', [copied, fact('own')]);
         const [first, own] = await Array.fromAsync(store.read(stream));
-        expect(first).toMatchObject({ recordedAt: LONG_AGO, metadata: { version: 3, correlationId: 'c-1' } });
+        expect(first).toMatchObject({
+          recordedAt: LONG_AGO,
+          metadata: { version: 3, actor: 'feed-1', correlationId: 'c-1' },
+        });
         expect(first!.metadata).not.toHaveProperty('recordedAt');
         expect(own!.recordedAt > LONG_AGO).toBe(true);
         expect(await Array.fromAsync(store.readAll(log()))).toEqual([first, own]);

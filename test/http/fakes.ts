@@ -7,9 +7,11 @@ import { CommandGateway, type ItemResult } from '../../src/commands/gateway.js';
 import { EventStore } from '../../src/event-store/event-store.js';
 import { MemoryEventStore } from '../../src/event-store/memory/memory-event-store.js';
 import { CONTROLLERS } from '../../src/http/controllers.js';
-import { Readiness } from '../../src/http/health.controller.js';
+import { type Check, Readiness } from '../../src/http/health.controller.js';
 import { createAdapter, dressApp } from '../../src/http/server.js';
 import { instantOf } from '../../src/kernel/instant.js';
+import { NoticeFeed } from '../../src/notices/feed.js';
+import { Webhooks } from '../../src/notices/webhooks.js';
 import { Disbursements } from '../../src/promotions/disbursements.js';
 import { Previews } from '../../src/promotions/preview.js';
 import { Queries } from '../../src/read-models/queries.js';
@@ -25,7 +27,7 @@ export class Fakes {
   /** How the gateway takes a command. */
   take: (command: unknown) => Partial<ItemResult> = () => ({});
   known = 42n;
-  missing: Awaited<ReturnType<Readiness['missing']>> = undefined;
+  checks: readonly Check[] = [];
   private position = 0;
 
   async submit(commands: readonly unknown[]): Promise<ItemResult[]> {
@@ -73,8 +75,10 @@ export async function appOf(fakes: Fakes): Promise<NestFastifyApplication> {
       { provide: Books, useFactory: () => fakes.service() },
       { provide: Previews, useFactory: () => fakes.service() },
       { provide: ExpiryRuns, useFactory: () => fakes.service() },
+      { provide: NoticeFeed, useFactory: () => fakes.service() },
+      { provide: Webhooks, useFactory: () => fakes.service() },
       { provide: EventStore, useValue: fakes.store },
-      { provide: Readiness, useValue: { missing: async () => fakes.missing } },
+      { provide: Readiness, useValue: { checks: async () => fakes.checks } },
     ],
   })
   class FakeModule {}

@@ -132,7 +132,7 @@ describe('an import over the wire', () => {
       let received = '';
       socket.on('data', (text: string) => (received += text));
       const head =
-        'POST /v1/import HTTP/1.1\r\nhost: h\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n';
+        'POST /v1/import HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n';
       socket.write(`${head}2\r\n1\n\r\n`);
       while (!received.includes('"line":1')) await once(socket, 'data');
       socket.write('2\r\n2\n\r\n');
@@ -156,7 +156,7 @@ describe('an import over the wire', () => {
     try {
       socket.pause();
       const head =
-        'POST /v1/import HTTP/1.1\r\nhost: h\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n';
+        'POST /v1/import HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n';
       socket.write(head);
       const body = '1\n'.repeat(8000);
       const chunk = `${body.length.toString(16)}\r\n${body}\r\n`;

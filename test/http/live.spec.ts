@@ -80,7 +80,7 @@ describe('GET /v1/events/live', () => {
     const { promise, resolve } = Promise.withResolvers<ServerResponse>();
     app.getHttpServer().once('request', (_: unknown, out: ServerResponse) => resolve(out));
     const socket: Socket = connect(port, '127.0.0.1').pause();
-    socket.write('GET /v1/events/live HTTP/1.1\r\nhost: h\r\n\r\n');
+    socket.write('GET /v1/events/live HTTP/1.1\r\nhost: localhost\r\n\r\n');
     const out = await promise;
     while (!out.writableNeedDrain) await new Promise(setImmediate);
     expect(out.writableLength).toBeLessThan(1_000_000);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { LOCAL_CALLER } from '../../src/http/caller.js';
 import { refuse } from '../../src/kernel/refusal.js';
 import { appOf, Fakes, NOW } from './fakes.js';
 
@@ -12,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => app.close());
 beforeEach(() => {
   fakes.answer = { items: [], next: null };
-  fakes.missing = undefined;
+  fakes.checks = [];
   fakes.calls.length = 0;
 });
 
@@ -22,12 +23,15 @@ const ALL = { limit: 100 };
 
 describe('questions reach the read side', () => {
   it.each<[url: string, call: unknown[]]>([
-    ['/v1/accounts', ['accounts', MOMENT, ALL]],
+    ['/v1/accounts', ['accounts', MOMENT, ALL, LOCAL_CALLER]],
     [
       '/v1/accounts?marketplace=DE&limit=5&cursor=abc',
-      ['accounts', MOMENT, { limit: 5, cursor: 'abc', marketplace: 'DE' }],
+      ['accounts', MOMENT, { limit: 5, cursor: 'abc', marketplace: 'DE' }, LOCAL_CALLER],
     ],
-    ['/v1/accounts?advertiserId=a:1&limit=500', ['accounts', MOMENT, { limit: 500, advertiserId: 'a:1' }]],
+    [
+      '/v1/accounts?advertiserId=a:1&limit=500',
+      ['accounts', MOMENT, { limit: 500, advertiserId: 'a:1' }, LOCAL_CALLER],
+    ],
     ['/v1/accounts/a%2F1/DE/balance', ['balance', MOMENT, 'a/1', 'DE']],
     [`/v1/accounts/${'%3A'.repeat(128)}/DE/balance`, ['balance', MOMENT, ':'.repeat(128), 'DE']],
     [
@@ -44,7 +48,7 @@ describe('questions reach the read side', () => {
     ['/v1/accounts/a/DE/qualification?promotionId=p', ['qualification', MOMENT, 'a', 'DE', 'p']],
     ['/v1/promotions', ['promotions', MOMENT, ALL]],
     ['/v1/promotions/p', ['promotion', MOMENT, 'p']],
-    ['/v1/promotions/p/disbursements', ['disbursements', MOMENT, 'p']],
+    ['/v1/promotions/p/disbursements', ['disbursements', MOMENT, 'p', LOCAL_CALLER]],
     [
       '/v1/convert?from=USD&to=EUR&amount=200',
       ['convert', MOMENT, { to: 'EUR', amount: { amount: '200.00', currency: 'USD' } }],
@@ -232,12 +236,17 @@ describe('runs', () => {
 describe('health and documents', () => {
   it('is live, and ready when nothing is missing', async () => {
     expect((await get('/health/live')).statusCode).toBe(200);
-    expect((await get('/health/ready')).json()).toEqual({ status: 'ready' });
-    fakes.missing = { code: 'not-caught-up', detail: 'At 3 of 9.' };
+    const store = { name: 'store', ok: true, code: 'store-unavailable', detail: 'It answers.' } as const;
+    fakes.checks = [store];
+    expect((await get('/health/ready')).json()).toEqual({
+      status: 'ready',
+      checks: { store: { ok: true, detail: 'It answers.' } },
+    });
+    fakes.checks = [store, { name: 'readModels', ok: false, code: 'not-caught-up', detail: 'At 3 of 9.' }];
     const response = await get('/health/ready');
     expect([response.statusCode, response.json()]).toMatchObject([
       503,
-      { code: 'not-caught-up', detail: 'At 3 of 9.' },
+      { code: 'not-caught-up', errors: [{ path: '/checks/readModels', message: 'At 3 of 9.' }] },
     ]);
   });
 
@@ -262,12 +271,18 @@ describe('health and documents', () => {
       '/v1/events/live',
       '/v1/expiry-runs',
       '/v1/import',
+      '/v1/notices',
+      '/v1/notices/live',
       '/v1/promotions',
       '/v1/promotions/preview',
       '/v1/promotions/{promotionId}',
       '/v1/promotions/{promotionId}/disbursements',
       '/v1/promotions/{promotionId}/disbursements/{date}',
       '/v1/schemas/promotion-terms',
+      '/v1/webhooks',
+      '/v1/webhooks/dead-letters',
+      '/v1/webhooks/dead-letters/{id}/resend',
+      '/v1/webhooks/{endpoint}/resend',
     ]);
     for (const [path, { get: question }] of Object.entries(document.paths)) {
       const named = question?.parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => `{${name}}`);

@@ -12,6 +12,7 @@ describe('settings', () => {
       streamPrefix: '',
       cachePath: './data/ledger.db',
       scheduler: true,
+      auth: null,
     });
     expect(clock() >= before).toBe(true);
   });
@@ -37,6 +38,7 @@ describe('settings', () => {
       streamPrefix: '',
       cachePath: null,
       scheduler: false,
+      auth: null,
     });
     expect(clock()).toBe('2022-10-04T07:00:00.000Z');
     expect(loadSettings({ PORT: '', HOST: '' })).toMatchObject({ port: 3000, host: '127.0.0.1' });
@@ -59,6 +61,14 @@ describe('settings', () => {
     ['PROMOLEDGER_STORE', 'esdb+discover://admin:secret@cluster:2113?tlsCAFile=/no/such/file.pem'],
     ['PROMOLEDGER_STREAM_PREFIX', 'with-dash'],
     ['PROMOLEDGER_STREAM_PREFIX', 'Capitals'],
+    ['PROMOLEDGER_OPERATIONS_PER_HOUR', 'facts:write'],
+    ['PROMOLEDGER_OPERATIONS_PER_HOUR', 'facts:write=0'],
+    ['PROMOLEDGER_OPERATIONS_PER_HOUR', 'facts:write=1.5'],
+    ['PROMOLEDGER_OPERATIONS_PER_HOUR', 'facts:write=1,facts:write=2'],
+    ['PROMOLEDGER_OPERATIONS_PER_HOUR', 'facts=1'],
+    ['PROMOLEDGER_LIMITS_STORE', 'localhost:6379'],
+    ['PROMOLEDGER_LIMITS_STORE', 'redis://:secret@'],
+    ['PROMOLEDGER_MAX_CONNECTIONS', '0'],
     ['PROMOLEDGER_SCHEDULER', 'OFF'],
     ['PROMOLEDGER_CLOCK', '2022-10-04'],
     ['PROMOLEDGER_CLOCK', 'line\nbreak'],
@@ -81,6 +91,23 @@ describe('settings', () => {
     expect(storeShown('esdb://admin:p@ss@host:2113?tls=false')).toBe('esdb://host:2113?tls=false');
     expect(storeShown('esdb+discover://u:p@cluster:2113')).toBe('esdb+discover://cluster:2113');
     expect(storeShown('sqlite:./a@b.db')).toBe('sqlite:./a@b.db');
+  });
+
+  it('have limits, by default of nobody', () => {
+    expect(loadSettings({}).limits).toEqual({ operationsPerHour: new Map(), store: null, maxConnections: 1000 });
+    const given = {
+      PROMOLEDGER_OPERATIONS_PER_HOUR: 'facts:write=100000, ledger:read=50000',
+      PROMOLEDGER_LIMITS_STORE: 'rediss://user:secret@limits:6380/1',
+      PROMOLEDGER_MAX_CONNECTIONS: '50',
+    };
+    expect(loadSettings(given).limits).toEqual({
+      operationsPerHour: new Map([
+        ['facts:write', 100_000],
+        ['ledger:read', 50_000],
+      ]),
+      store: 'rediss://user:secret@limits:6380/1',
+      maxConnections: 50,
+    });
   });
 
   it('list every fault', () => {

@@ -84,6 +84,15 @@ describe('a credit that is about to end', () => {
     expect(told.kinds(at('12-31T00:00'))).toEqual(['credit-applied']);
   });
 
+  it('is not told of what is recorded and taken back within one millisecond', () => {
+    const told = new Told();
+    told.record(at('10-30T00:00'), (history) => {
+      history.give(CREDIT);
+      history.revoke('c', at('10-30T00:00'), false);
+    });
+    expect(told.kinds(at('10-31T00:00'))).toEqual(['credit-applied']);
+  });
+
   it('is told when it is applied if it lasts for less than seven days', () => {
     const { model } = withCredit({ ...CREDIT, expiresAt: at('10-06T07:00') });
     expect(model.due(CREDIT.appliedAt)).toMatchObject([{ notice: { occurredAt: CREDIT.appliedAt } }]);

@@ -37,9 +37,13 @@ export interface ServerStore {
 
 /**
  * Starts the service in this process on a free port: real HTTP, on a real file, or on the EventStoreDB given. `clock`
- * fixes now.
+ * fixes now; `env` has settings besides.
  */
-export async function startService({ clock, on }: { clock?: string; on?: ServerStore } = {}): Promise<Service> {
+export async function startService({
+  clock,
+  on,
+  env = {},
+}: { clock?: string; on?: ServerStore; env?: Readonly<Record<string, string>> } = {}): Promise<Service> {
   const ledger = temporaryLedger();
   const app = await createHttpApp(
     loadSettings({
@@ -48,6 +52,8 @@ export async function startService({ clock, on }: { clock?: string; on?: ServerS
       PROMOLEDGER_CACHE: on?.cache ?? ledger.cache,
       PROMOLEDGER_SCHEDULER: 'off',
       PROMOLEDGER_CLOCK: clock,
+      PROMOLEDGER_LOG_LEVEL: 'warn',
+      ...env,
     }),
   );
   await app.listen(0, '127.0.0.1');
@@ -73,7 +79,8 @@ export class ServiceProcess {
   private child: ChildProcess | undefined;
   private removed = false;
 
-  constructor() {
+  /** `env` has settings besides its own. */
+  constructor(private readonly env: Readonly<Record<string, string>> = {}) {
     if (!existsSync(BUILT_CLI))
       throw new Error('dist/ is missing: this test runs the built service, so run "npm run build" first');
   }
@@ -82,7 +89,13 @@ export class ServiceProcess {
   async start(): Promise<Client> {
     if (this.removed) throw new Error('its file is gone');
     const child = spawn(process.execPath, ['--no-warnings', LAUNCHER, 'serve'], {
-      env: { PATH: process.env['PATH'], PORT: '0', PROMOLEDGER_STORE: this.ledger.store, PROMOLEDGER_SCHEDULER: 'off' },
+      env: {
+        PATH: process.env['PATH'],
+        PORT: '0',
+        PROMOLEDGER_STORE: this.ledger.store,
+        PROMOLEDGER_SCHEDULER: 'off',
+        ...this.env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child = child;

@@ -1,5 +1,6 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { CalledBy, type Caller } from '../../http/caller.js';
 import { AdvertiserId, InstantField, MarketplaceCode, PromotionId } from '../../http/fields.js';
 import { Answers, Refuses } from '../../http/openapi.js';
 import { ProblemError } from '../../http/problem.js';
@@ -51,8 +52,8 @@ export class AccountsController {
   @ApiOperation({ summary: 'The accounts open at asOf.' })
   @Answers('A page of accounts, by advertiserId and marketplace.', examples.accounts)
   @Refuses('invalid-command', 'not-caught-up')
-  accounts(@Query(Checked) query: AccountsQuery): Promise<object> {
-    return answered(this.queries, query, (moment, own) => this.queries.accounts(moment, own));
+  accounts(@Query(Checked) query: AccountsQuery, @CalledBy() caller: Caller): Promise<object> {
+    return answered(this.queries, query, (moment, own) => this.queries.accounts(moment, own, caller));
   }
 
   @Get(`${ACCOUNT}/balance`)

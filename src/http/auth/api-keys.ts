@@ -1,14 +1,13 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { DOTLESS_IDENTIFIER, MARKETPLACE } from '../../kernel/identifiers.js';
-import { type Instant, epochMs, parseInstant } from '../../kernel/instant.js';
+import { epochMs, parseInstant } from '../../kernel/instant.js';
 import type { Caller } from '../caller.js';
 import { type Scope, SCOPES } from '../scopes.js';
 
 /** An entry of the file. The key itself is in nobody's hands but its holder's. */
-interface ApiKey extends Caller {
+interface ApiKey {
   readonly sha256: Buffer;
-  /** From then on it is no longer accepted; null for never. */
-  readonly notAfter: Instant | null;
+  readonly caller: Caller;
 }
 
 export type ApiKeys = ReadonlyMap<string, ApiKey>;
@@ -43,8 +42,8 @@ export function callerOfKey(keys: ApiKeys, credentials: string, nowMs: number): 
   const entry = id === undefined ? undefined : keys.get(id);
   const isSame = timingSafeEqual(hashOfKey(credentials), entry?.sha256 ?? NO_HASH);
   if (!entry || !isSame) return undefined;
-  if (entry.notAfter !== null && nowMs >= epochMs(entry.notAfter)) return undefined;
-  return entry;
+  const { caller } = entry;
+  return caller.endsAtMs !== undefined && nowMs >= caller.endsAtMs ? undefined : caller;
 }
 
 /**
@@ -95,12 +94,14 @@ function parseKey(entry: unknown, at: string): { id: string; key: ApiKey } {
   return {
     id: id as string,
     key: {
-      subject: subject as string,
-      scopes: new Set(scopes as Scope[]),
-      advertisers: bounds.advertisers ?? null,
-      marketplaces: bounds.marketplaces ?? null,
       sha256: Buffer.from(sha256 as string, 'hex'),
-      notAfter: until ?? null,
+      caller: {
+        subject: subject as string,
+        scopes: new Set(scopes as Scope[]),
+        advertisers: bounds.advertisers ?? null,
+        marketplaces: bounds.marketplaces ?? null,
+        ...(until && { endsAtMs: epochMs(until) }),
+      },
     },
   };
 }

@@ -62,7 +62,8 @@ export class ChangingFile<T> {
     try {
       return { value: this.parse(readFileSync(this.path, 'utf8')) };
     } catch (error) {
-      const reason = error instanceof SyntaxError ? 'it is not JSON' : (error as Error).message;
+      const { code, message } = error as NodeJS.ErrnoException;
+      const reason = code === 'ENOENT' ? 'it is not there' : error instanceof SyntaxError ? 'it is not JSON' : message;
       return { fault: `${this.path} cannot be used: ${reason}` };
     }
   }

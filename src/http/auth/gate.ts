@@ -23,7 +23,8 @@ export function keepGate(app: NestFastifyApplication, identify: Identify = ident
     .getInstance()
     .addHook('onRequest', async (request, reply) => {
       try {
-        await letIn(request, identify);
+        const caller = await letIn(request, identify);
+        if (caller) endWith(caller, reply);
       } catch (error) {
         await turnAway(request, reply, error);
       }
@@ -31,15 +32,28 @@ export function keepGate(app: NestFastifyApplication, identify: Identify = ident
   app.useGlobalInterceptors(new OriginOfEvents());
 }
 
-async function letIn(request: FastifyRequest, identify: Identify): Promise<void> {
-  if (request.is404) return;
+/** Undefined where it is not asked who calls. */
+async function letIn(request: FastifyRequest, identify: Identify): Promise<Caller | undefined> {
+  if (request.is404) return undefined;
   const need = needOf(request);
-  if (need === 'nothing') return;
+  if (need === 'nothing') return undefined;
   const caller = await identify(request);
   if (!need || !mayUse(caller, ...need.anyOf)) throw new ProblemError('forbidden', 'The caller may not do this.');
   if (need.reach === 'unbound' && isBound(caller)) throw new ProblemError('forbidden', 'The caller may not do this.');
   if (need.reach === 'path') hideOthers(request, caller);
   admit(request, caller);
+  return caller;
+}
+
+/** The longest that a timer of Node's waits. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** A live feed goes on for days: it ends with the token or key that opened it. Whatever else is under way is answered. */
+function endWith({ endsAtMs }: Caller, { raw }: FastifyReply): void {
+  if (endsAtMs === undefined || endsAtMs - Date.now() > LONGEST_MS) return;
+  const isLive = () => String(raw.getHeader('content-type')).startsWith('text/event-stream');
+  const timer = setTimeout(() => isLive() && raw.end(), endsAtMs - Date.now()).unref();
+  raw.once('close', () => clearTimeout(timer));
 }
 
 const needOf = ({ routeOptions }: FastifyRequest) => (routeOptions.config as Partial<RouteNeed>).need;
@@ -52,8 +66,10 @@ const NOBODY = `nobody:${randomUUID()}`;
  * that of an advertiser who does not exist, whatever the route answers then. It costs what such an answer costs.
  */
 function hideOthers(request: FastifyRequest, caller: Caller): void {
-  const path = request.params as { advertiserId: string; marketplace: string };
-  if (!isWithin(caller, path)) path.advertiserId = NOBODY;
+  const path = request.params as { advertiserId?: string; marketplace?: string };
+  if (isWithin(caller, path)) return;
+  if (path.advertiserId === undefined) throw new ProblemError('forbidden', 'The caller may not do this.');
+  path.advertiserId = NOBODY;
 }
 
 const REALM = 'Bearer realm="promoledger"';

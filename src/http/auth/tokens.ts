@@ -58,14 +58,14 @@ export class Tokens {
 
   /** Throws where a claim is not understood: a bound that cannot be read must not leave the caller unbound. */
   private callerIn(payload: JWTPayload): Caller {
-    const { claims } = this.settings;
-    const { sub, scope, scp } = payload;
+    const { claims, clockSkewSeconds } = this.settings;
+    const { sub, exp, scope, scp } = payload;
     if (!SUBJECT.test(sub ?? '')) throw new Error('its subject is not 1 to 256 printable characters without spaces');
     const { advertisers, marketplaces } = parseBounds(payload[claims.advertisers], payload[claims.marketplaces]);
     if (advertisers === undefined || marketplaces === undefined) throw new Error('its bounds are no lists of names');
     // What other services' scopes a token has is not for us to judge.
     const scopes = new Set(scopesIn(scope ?? scp).filter(isScope));
-    return { subject: sub!, scopes, advertisers, marketplaces };
+    return { subject: sub!, scopes, advertisers, marketplaces, endsAtMs: (exp! + clockSkewSeconds) * 1000 };
   }
 }
 

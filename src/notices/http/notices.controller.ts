@@ -67,7 +67,10 @@ export class NoticesController implements OnModuleDestroy {
       : await this.feed.now(after, limit + 1, caller);
     const items = found.slice(0, limit);
     const next = found.length > limit ? placeText(items.at(-1)!.place) : null;
-    return { items: items.map(noticeView), next, knownAt: query.knownAt?.asked ?? null, position: String(known) };
+    // Meanwhile more may have been told than the moment asked for.
+    const last = items.at(-1)?.place.position ?? known;
+    const position = String(last > known ? last : known);
+    return { items: items.map(noticeView), next, knownAt: query.knownAt?.asked ?? null, position };
   }
 
   @Get('live')

@@ -1,5 +1,6 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { CalledBy, type Caller } from '../../http/caller.js';
 import { Answers, Refuses } from '../../http/openapi.js';
 import { ProblemError } from '../../http/problem.js';
 import { answered, Checked, MomentQuery, Nothing, PageQuery, performed } from '../../http/questions.js';
@@ -55,8 +56,12 @@ export class PromotionsController {
   @ApiOperation({ summary: 'The runs of the calendar and what came of them.' })
   @Answers('An item for each run.', examples.disbursements)
   @Refuses('invalid-command', 'unknown-promotion', 'not-caught-up')
-  runs(@Param('promotionId') promotionId: string, @Query(Checked) query: MomentQuery): Promise<object> {
-    return answered(this.queries, query, (moment) => this.queries.disbursements(moment, possible(promotionId)));
+  runs(
+    @Param('promotionId') promotionId: string,
+    @Query(Checked) query: MomentQuery,
+    @CalledBy() caller: Caller,
+  ): Promise<object> {
+    return answered(this.queries, query, (moment) => this.queries.disbursements(moment, possible(promotionId), caller));
   }
 
   @Post(':promotionId/disbursements/:date')

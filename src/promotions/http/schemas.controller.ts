@@ -19,7 +19,7 @@ export class SchemasController {
     description: 'The schema of documents of every version.',
     content: {
       [MEDIA_TYPE]: {
-        schema: { $ref: 'https://json-schema.org/draft/2020-12/schema' },
+        schema: { type: 'object', additionalProperties: true, description: 'A JSON Schema, draft 2020-12.' },
         example: { $schema: TERMS_SCHEMA['$schema'], $id: TERMS_SCHEMA['$id'], title: TERMS_SCHEMA['title'] },
       },
     },

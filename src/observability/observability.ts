@@ -1,0 +1,101 @@
+import type { Tracer } from '@opentelemetry/api';
+import type { CommandObserver, Deciding } from '../commands/observer.js';
+import type { StoreObserver } from '../event-store/observer.js';
+import type { ProjectionObserver } from '../read-models/runner.js';
+import type { SchedulerObserver } from '../scheduler.js';
+import type { ObservabilitySettings } from '../settings/observability.js';
+import { Log, type LogSink } from './logging.js';
+import { Metrics } from './metrics.js';
+import { currentScope } from './scope.js';
+import { Tracing } from './tracing.js';
+
+/** What a test may put in the place of the streams and the collector. */
+export interface Outlets {
+  readonly sink?: LogSink;
+  readonly tracer?: Tracer;
+}
+
+/**
+ * What an operator sees of this process: its log, its metrics and, when a collector is named, its traces. The core tells
+ * the observers below and knows none of these.
+ */
+export class Observability {
+  readonly metrics = new Metrics();
+
+  constructor(
+    readonly log: Log,
+    readonly tracing: Tracing | undefined,
+    private readonly flush: () => Promise<void>,
+  ) {}
+
+  static async open(settings: ObservabilitySettings, outlets: Outlets = {}): Promise<Observability> {
+    const { logLevel, logFormat, tracesTo } = settings;
+    const format = logFormat !== 'auto' ? logFormat : process.stdout.isTTY ? 'text' : 'json';
+    const log = new Log({ level: logLevel, format, sink: outlets.sink });
+    if (outlets.tracer) return new Observability(log, new Tracing(outlets.tracer), async () => undefined);
+    if (tracesTo === null) return new Observability(log, undefined, async () => undefined);
+    const { exportTo } = await import('./otlp.js');
+    const { tracer, close } = exportTo(tracesTo, (message) => log.write('warn', 'traces', message));
+    return new Observability(log, new Tracing(tracer), close);
+  }
+
+  readonly commands: CommandObserver = {
+    answered: (type, outcome, code) =>
+      this.metrics.commands.inc({ type: type ?? 'unknown', outcome, code: code ?? 'none' }),
+    context: () => (this.tracing ? currentScope()?.span : undefined),
+    deciding: (stream, contexts) => this.deciding(stream, contexts),
+  };
+
+  readonly store: StoreObserver = {
+    committed: (events, seconds) => {
+      this.metrics.commitEvents.observe(events);
+      this.metrics.commitSeconds.observe(seconds);
+    },
+    reconnected: () => this.metrics.reconnects.inc(),
+  };
+
+  readonly projections: ProjectionObserver = {
+    projected: (through, events, startedMs) => {
+      this.metrics.projected.inc(events);
+      this.metrics.projectionSeconds.observe((performance.now() - startedMs) / 1000);
+      this.metrics.projectionStopped.set(0);
+      this.tracing?.projected(through, events, startedMs);
+    },
+    stopped: (error) => {
+      this.metrics.projectionStopped.set(1);
+      this.log.failure('error', 'read-models', 'the read models stand still', error);
+    },
+  };
+
+  readonly scheduler: SchedulerObserver = {
+    failed: (what, error) => {
+      this.metrics.turnFailures.inc();
+      this.log.failure('warn', 'scheduler', `${what} failed`, error);
+    },
+    turned: (seconds) => {
+      this.metrics.turns.inc();
+      this.metrics.turnSeconds.observe(seconds);
+    },
+  };
+
+  /** Sends what traces there are still. */
+  close(): Promise<void> {
+    return this.flush();
+  }
+
+  private deciding(stream: string, contexts: readonly unknown[]): Deciding {
+    const traced = this.tracing?.deciding(stream, contexts);
+    return {
+      appending: (events) => {
+        const end = traced?.appending(events);
+        return (outcome) => {
+          end?.(outcome);
+          if (outcome === 'conflict') this.metrics.conflicts.inc();
+          else if (outcome === 'failed') this.metrics.appendFailures.inc();
+          else for (const { type } of events) this.metrics.events.inc({ type });
+        };
+      },
+      ended: (error) => traced?.ended(error),
+    };
+  }
+}
