@@ -1,5 +1,6 @@
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { APP_GUARD } from '@nestjs/core';
 import { type DynamicModule, Inject, Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { Accounts, type OfferAt } from './accounts/accounts.js';
 import { accountDecider, type AccountState } from './accounts/domain/account.js';
@@ -17,11 +18,13 @@ import { Snapshots } from './commands/snapshots.js';
 import { EventStore, StoreUnavailableError } from './event-store/event-store.js';
 import { EventStoreDbStore } from './event-store/eventstoredb/eventstoredb-store.js';
 import { MemoryEventStore } from './event-store/memory/memory-event-store.js';
+import { ReadOnlyEventStore } from './event-store/read-only.js';
 import { SqliteEventStore } from './event-store/sqlite/sqlite-event-store.js';
 import { Fx } from './fx/fx.js';
 import { COMMANDS } from './http/commands-registry.js';
 import { CONTROLLERS } from './http/controllers.js';
 import { Readiness } from './http/health.controller.js';
+import { ReadOnlyGuard } from './http/read-only.guard.js';
 import { validateCommand } from './http/validation.js';
 import { STREAM_CATEGORIES } from './kernel/identifiers.js';
 import type { Decider } from './kernel/decider.js';
@@ -54,12 +57,14 @@ export class AppModule implements OnApplicationShutdown {
     @Inject(Sealer) private readonly sealer: Sealer,
   ) {}
 
-  static forSettings(settings: Settings, overrides: Overrides = {}): DynamicModule {
+  static forSettings(given: Settings, overrides: Overrides = {}): DynamicModule {
+    const settings = withCache(given);
     const decider = overrides.accountDecider ?? accountDecider;
     return {
       module: AppModule,
       controllers: CONTROLLERS,
       providers: [
+        ...(settings.readOnly ? [{ provide: APP_GUARD, useValue: new ReadOnlyGuard() }] : []),
         { provide: EventStore, useFactory: () => overrides.store ?? openStore(settings) },
         {
           provide: ReadModels,
@@ -139,8 +144,27 @@ const provide = <T, const Tokens extends readonly Constructed<unknown>[]>(
 const FILE = 'sqlite:';
 const MEMORY = 'memory:';
 
-export function openStore({ store, streamPrefix, cachePath }: Settings): EventStore {
-  if (store.startsWith(FILE)) return SqliteEventStore.open(store.slice(FILE.length));
+/** What a ledger that is read only keeps beside it, it keeps in memory where nothing can be written there. */
+function withCache(settings: Settings): Settings {
+  const { readOnly, cachePath } = settings;
+  if (!readOnly || cachePath === null) return settings;
+  try {
+    closeSync(openSync(`${cachePath}.models`, 'a'));
+    return settings;
+  } catch {
+    return { ...settings, cachePath: null };
+  }
+}
+
+export function openStore(settings: Settings): EventStore {
+  return settings.readOnly ? new ReadOnlyEventStore(openWhole(settings)) : openWhole(settings);
+}
+
+function openWhole({ store, streamPrefix, cachePath, readOnly }: Settings): EventStore {
+  if (store.startsWith(FILE)) {
+    const path = store.slice(FILE.length);
+    return readOnly ? SqliteEventStore.openToRead(path) : SqliteEventStore.open(path);
+  }
   if (store === MEMORY) return new MemoryEventStore();
   if (cachePath !== null) mkdirSync(dirname(cachePath), { recursive: true });
   const logger = new Logger('event-store');

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { Command } from 'commander';
 import { Checkpoints } from './audit/seals/checkpoints.js';
+import { addBooksCommands } from './cli/books.js';
 import { addLedgerCommands } from './cli/ledger.js';
 import { DIFFERS, print, REFUSED, RefusedError } from './cli/shell.js';
 import { CopyRefusedError } from './event-store/copy.js';
@@ -14,8 +15,13 @@ const program = new Command('promoledger')
   .showHelpAfterError()
   .exitOverride();
 
-program.command('serve').description('serve the API').action(serve);
+program
+  .command('serve')
+  .description('serve the API')
+  .option('--read-only', 'answer questions, and record nothing')
+  .action(serve);
 addLedgerCommands(program);
+addBooksCommands(program);
 
 addProjectionCommands(program, {
   settings: () => loadSettings(process.env),
@@ -27,8 +33,8 @@ addProjectionCommands(program, {
   differs: () => void (process.exitCode = DIFFERS),
 });
 
-async function serve(): Promise<void> {
-  const settings = loadSettings(process.env);
+async function serve({ readOnly }: { readOnly?: boolean }): Promise<void> {
+  const settings = loadSettings({ ...process.env, ...(readOnly ? { PROMOLEDGER_READ_ONLY: 'on' } : {}) });
   const app = await createHttpApp(settings);
   await app.listen(settings.port, settings.host);
   if (settings.scheduler) {
@@ -36,7 +42,7 @@ async function serve(): Promise<void> {
     app.get(Checkpoints).start();
   }
   console.log(
-    `promoledger serves ${await app.getUrl()}/v1 from ${storeShown(settings.store)}; the API is described at /docs`,
+    `promoledger serves ${await app.getUrl()}/v1 from ${storeShown(settings.store)}; the API is described at /docs${settings.readOnly ? '; it is read-only' : ''}`,
   );
 }
 

@@ -16,6 +16,8 @@ export interface Settings {
   readonly signingKey: { readonly path: string; readonly isSet: boolean } | null;
   /** How old the last checkpoint may be before another is signed; null: none is by itself. */
   readonly checkpointEveryMs: number | null;
+  /** Whether the ledger is read only: nothing is recorded, and nothing is performed by itself. */
+  readonly readOnly: boolean;
   /** Whether due runs are performed by themselves. */
   readonly scheduler: boolean;
   /** What *now* is: the default of `asOf`, and what is due. */
@@ -62,6 +64,7 @@ export function loadSettings(env: Environment): Settings {
   };
   const store = read('PROMOLEDGER_STORE', 'sqlite:./data/ledger.db', parseStore);
   const cachePath = cachePathOf(String(store), env['PROMOLEDGER_CACHE'] || './data/eventstoredb');
+  const readOnly = read('PROMOLEDGER_READ_ONLY', 'off', parseSwitch);
   const settings: Settings = {
     host: read('HOST', '127.0.0.1', parseHost),
     port: read('PORT', '3000', parsePort),
@@ -71,7 +74,8 @@ export function loadSettings(env: Environment): Settings {
     ledgerName: read('PROMOLEDGER_LEDGER_NAME', 'promoledger', parseLedgerName),
     signingKey: signingKeyOf(env['PROMOLEDGER_SIGNING_KEY'], cachePath),
     checkpointEveryMs: read('PROMOLEDGER_CHECKPOINT_EVERY', 'PT1H', parseEvery),
-    scheduler: read('PROMOLEDGER_SCHEDULER', 'on', parseSwitch),
+    readOnly,
+    scheduler: read('PROMOLEDGER_SCHEDULER', 'on', parseSwitch) && !readOnly,
     clock: read('PROMOLEDGER_CLOCK', '', parseClock),
   };
   if (faults.length > 0) throw new SettingsError(faults);

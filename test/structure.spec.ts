@@ -35,7 +35,7 @@ const RULES: readonly Rule[] = [
   {
     files: /^src\/event-store\/sqlite\//,
     may: /^src\/(kernel\/|event-store\/([a-z-]+\.ts$|sqlite\/))/,
-    packages: /^(rxjs|node:(fs|path|sqlite|timers\/promises))$/,
+    packages: /^(rxjs|node:(fs|path|sqlite|timers\/promises|url))$/,
   },
   {
     files: /^src\/event-store\/eventstoredb\//,

@@ -52,6 +52,14 @@ export interface AppendConflict {
   readonly currentRevision: number;
 }
 
+/** What stands in the place of an event that cannot be read. */
+export interface Unreadable {
+  /** Where; 0 for what concerns the file as a whole. */
+  readonly position: Position;
+  /** What is wrong, in words. */
+  readonly fault: string;
+}
+
 /** Keeps events of streams whose names begin with one of these. */
 export interface LogFilter {
   readonly streamPrefixes: readonly string[];
@@ -110,6 +118,12 @@ export abstract class EventStore {
     filter?: LogFilter;
     onSearched?: (position: Position) => void;
   }): Observable<Recorded>;
+
+  /**
+   * The log as it lies in the store, each event looked at by itself, with what is wrong with the store: for those who doubt
+   * it. A store whose keeping is somebody else's has no such method; `readAll` says the same of it.
+   */
+  examine?(): AsyncIterable<Recorded | Unreadable>;
 
   /** The position of the last event, 0 when the log is empty. */
   abstract head(): Promise<Position>;

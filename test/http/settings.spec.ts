@@ -11,6 +11,10 @@ describe('settings', () => {
       store: 'sqlite:./data/ledger.db',
       streamPrefix: '',
       cachePath: './data/ledger.db',
+      ledgerName: 'promoledger',
+      signingKey: { path: './data/ledger.db.key', isSet: false },
+      checkpointEveryMs: 3_600_000,
+      readOnly: false,
       scheduler: true,
     });
     expect(clock() >= before).toBe(true);
@@ -30,10 +34,21 @@ describe('settings', () => {
       store: 'memory:',
       streamPrefix: '',
       cachePath: null,
+      ledgerName: 'promoledger',
+      signingKey: null,
+      checkpointEveryMs: 3_600_000,
+      readOnly: false,
       scheduler: false,
     });
     expect(clock()).toBe('2022-10-04T07:00:00.000Z');
     expect(loadSettings({ PORT: '', HOST: '' })).toMatchObject({ port: 3000, host: '127.0.0.1' });
+  });
+
+  it('performs nothing by itself on a ledger that is read only', () => {
+    expect(loadSettings({ PROMOLEDGER_READ_ONLY: 'on', PROMOLEDGER_SCHEDULER: 'on' })).toMatchObject({
+      readOnly: true,
+      scheduler: false,
+    });
   });
 
   it.each([
@@ -54,6 +69,7 @@ describe('settings', () => {
     ['PROMOLEDGER_STREAM_PREFIX', 'with-dash'],
     ['PROMOLEDGER_STREAM_PREFIX', 'Capitals'],
     ['PROMOLEDGER_SCHEDULER', 'OFF'],
+    ['PROMOLEDGER_READ_ONLY', 'yes'],
     ['PROMOLEDGER_CLOCK', '2022-10-04'],
     ['PROMOLEDGER_CLOCK', 'line\nbreak'],
   ])('%s=%j is one clear line, without secrets', (name, value) => {

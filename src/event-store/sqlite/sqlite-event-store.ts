@@ -12,7 +12,8 @@ import {
   type Position,
   type Recorded,
 } from '../event-store.js';
-import { openLedgerFile } from './ledger-file.js';
+import { examineLog } from './examination.js';
+import { openLedgerFile, openLedgerToRead } from './ledger-file.js';
 import { all, eventsOf, one, prepareLog, prepareStatements, type Statements } from './statements.js';
 
 /** So many events share a commit at most: a group is one turn of the event loop. */
@@ -32,6 +33,11 @@ export class SqliteEventStore extends EmbeddedEventStore {
   /** Opens or creates the ledger's file. Throws StoreInUseError or LedgerFileError. */
   static open(path: string): SqliteEventStore {
     return new SqliteEventStore(openLedgerFile(path));
+  }
+
+  /** Opens a ledger's file that is there, to read it. Throws StoreInUseError or LedgerFileError. */
+  static openToRead(path: string): SqliteEventStore {
+    return new SqliteEventStore(openLedgerToRead(path));
   }
 
   /** Takes over a database that `openLedgerFile` opened. `nowMs` is the clock of `recordedAt`. */
@@ -83,6 +89,11 @@ export class SqliteEventStore extends EmbeddedEventStore {
       }
       return found;
     });
+  }
+
+  override examine() {
+    this.assertOpen();
+    return examineLog(this.#db);
   }
 
   protected override streamPage(stream: string, from: number, direction: 'forwards' | 'backwards') {

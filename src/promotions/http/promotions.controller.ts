@@ -3,6 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Answers, Refuses } from '../../http/openapi.js';
 import { ProblemError } from '../../http/problem.js';
 import { answered, Checked, MomentQuery, Nothing, PageQuery, performed } from '../../http/questions.js';
+import { Needs } from '../../http/scopes.js';
 import { DOTLESS_IDENTIFIER } from '../../kernel/identifiers.js';
 import { Queries } from '../../read-models/queries.js';
 import { Disbursements } from '../disbursements.js';
@@ -29,6 +30,7 @@ export class PromotionsController {
 
   @Post('preview')
   @HttpCode(200)
+  @Needs('ledger:read', 'unbound')
   @ApiOperation({
     summary: 'What terms would have given, had their runs been performed on what is known. Nothing is recorded.',
   })
