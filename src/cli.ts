@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { Command } from 'commander';
 import { Checkpoints } from './audit/seals/checkpoints.js';
 import { addBooksCommands } from './cli/books.js';
+import { addAuditCommands } from './cli/audit.js';
 import { addLedgerCommands } from './cli/ledger.js';
 import { DIFFERS, print, REFUSED, RefusedError } from './cli/shell.js';
 import { CopyRefusedError } from './event-store/copy.js';
@@ -21,6 +22,7 @@ program
   .option('--read-only', 'answer questions, and record nothing')
   .action(serve);
 addLedgerCommands(program);
+addAuditCommands(program);
 addBooksCommands(program);
 
 addProjectionCommands(program, {

@@ -29,6 +29,15 @@ export interface Head {
   readonly hash: Buffer;
 }
 
+/** An event's place in the log, the one before it in its stream, and its hash. */
+export interface Sealing {
+  readonly index: number;
+  readonly head: Head | undefined;
+  readonly entry: Buffer;
+}
+
+type Inspect = (event: Recorded, sealing: Sealing) => void;
+
 /** A checkpoint that the log has, and where. */
 export interface KeptCheckpoint {
   readonly data: CheckpointSigned['data'];
@@ -79,9 +88,9 @@ export class SealFile {
     return this.sealed;
   }
 
-  /** Seals the events that follow in the log, all or none. */
-  add(events: readonly Recorded[]): void {
-    this.transaction(() => events.forEach((event) => this.addOne(event, this.size)));
+  /** Seals the events that follow in the log, all or none; `inspect` sees each before it is added. */
+  add(events: readonly Recorded[], inspect?: Inspect): void {
+    this.transaction(() => events.forEach((event) => this.addOne(event, this.size, inspect)));
   }
 
   /** Seals what stands in the place of an event that cannot be read. */
@@ -180,8 +189,10 @@ export class SealFile {
     this.db.close();
   }
 
-  private addOne(event: Recorded, index: number): void {
-    const entry = eventHash(sealedEvent(event, this.head(event.stream)?.hash ?? null));
+  private addOne(event: Recorded, index: number, inspect?: Inspect): void {
+    const head = this.head(event.stream);
+    const entry = eventHash(sealedEvent(event, head?.hash ?? null));
+    inspect?.(event, { index, head, entry });
     this.append(entry, event);
     this.statements.setHead.run(event.stream, event.revision, entry);
     if (event.stream !== CHECKPOINTS_STREAM || event.type !== 'CheckpointSigned') return;
