@@ -1,5 +1,4 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { EventStore } from '../event-store/event-store.js';
 import { readLine } from './log-file.js';
 import { splitNotes, type Verifier } from './seals/notes.js';
 import type { SealFile } from './seals/seal-file.js';
@@ -15,13 +14,13 @@ export interface Told {
   readonly verifiers: readonly Verifier[] | null;
 }
 
-/** Verifies the ledger at hand. Throws NoteError when the notes are none. */
+/** Verifies the ledger at hand, as its store reads it. Throws NoteError when the notes are none. */
 export function verifyLedger(
-  store: EventStore,
+  log: AsyncIterable<Item>,
   told: Told & Pick<VerificationOptions, 'kept' | 'contiguous'>,
   onEvent?: () => void,
 ): Promise<Verdict> {
-  return verify(store.examine?.() ?? store.readAll(), told, onEvent);
+  return verify(log, told, onEvent);
 }
 
 /** Verifies an exported log by its lines, with no store at hand. Throws NoteError when the notes are none. */

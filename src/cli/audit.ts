@@ -4,11 +4,12 @@ import { openSigningKey, openStore } from '../app.module.js';
 import { linesIn } from '../audit/log-file.js';
 import { Checkpoints } from '../audit/seals/checkpoints.js';
 import { NoteError, parseVerifierKey, type Verifier } from '../audit/seals/notes.js';
-import { SealFile } from '../audit/seals/seal-file.js';
-import type { LedgerFault, Verdict } from '../audit/seals/verification.js';
+import { SealFile, SealsDamagedError } from '../audit/seals/seal-file.js';
+import { SEALS_DAMAGED, type LedgerFault, type Verdict } from '../audit/seals/verification.js';
 import { verifyLedger, verifyLogFile } from '../audit/verify.js';
 import { progressOn } from '../demo/progress.js';
-import type { EventStore } from '../event-store/event-store.js';
+import type { Recorded, Unreadable } from '../event-store/event-store.js';
+import { examineLedgerFile } from '../event-store/sqlite/examination.js';
 import { LedgerFileError } from '../event-store/sqlite/ledger-file.js';
 import { loadSettings, type Settings } from '../settings.js';
 import { DIFFERS, print, RefusedError, unlessRefused, withLedger, type Output } from './shell.js';
@@ -70,44 +71,53 @@ function existing(file: string): string {
 
 const FILE = 'sqlite:';
 
-async function ledgerVerdict(
+/** Reads the ledger that the settings name, and what lies beside it; writes nothing to it. */
+export async function ledgerVerdict(
   settings: Settings,
-  keys: readonly Verifier[],
-  notes: string,
-  onEvent: () => void,
+  keys: readonly Verifier[] = [],
+  notes = '',
+  onEvent?: () => void,
 ): Promise<Verdict> {
-  // Opening would make an empty ledger there.
-  const isFile = settings.store.startsWith(FILE);
-  if (isFile) existing(settings.store.slice(FILE.length));
-  const own = openSigningKey({
-    ...settings,
-    signingKey: settings.signingKey && { ...settings.signingKey, isSet: false },
-  });
-  const known = [...keys, own.verifier()].filter((each) => each !== null);
+  const own = signingKeyOf(settings).verifier();
+  const known = own === null ? keys : [...keys, own];
   const verifiers = known.length > 0 ? known : null;
-  let store: EventStore;
-  try {
-    // Nothing is looked up: what a process keeps beside a store on a server may be in use.
-    store = openStore(isFile ? settings : { ...settings, cachePath: null });
-  } catch (error) {
-    if (error instanceof LedgerFileError) return unopened(error.message);
-    throw error;
-  }
   const { kept, fault, remark } = openSeals(settings);
   try {
-    const verdict = await verifyLedger(store, { notes, verifiers, kept, contiguous: isFile }, onEvent);
+    const told = { notes, verifiers, kept, contiguous: settings.store.startsWith(FILE) };
+    const verdict = await withLog(settings, (log) => verifyLedger(log, told, onEvent));
     return {
       ...verdict,
       faults: [...verdict.faults, ...(fault ? [fault] : [])],
       remarks: [...verdict.remarks, ...(remark ? [remark] : [])],
     };
+  } catch (error) {
+    if (error instanceof LedgerFileError) return unopened(error.message);
+    throw error;
   } finally {
     kept?.close();
+  }
+}
+
+/** To verify with: a file that is missing is no fault, and none is made. */
+const signingKeyOf = ({ signingKey, ...settings }: Settings) =>
+  openSigningKey({ ...settings, signingKey: signingKey && { ...signingKey, isSet: false } });
+
+async function withLog(
+  settings: Settings,
+  use: (log: AsyncIterable<Recorded | Unreadable>) => Promise<Verdict>,
+): Promise<Verdict> {
+  if (settings.store.startsWith(FILE)) return use(examineLedgerFile(existing(settings.store.slice(FILE.length))));
+  // Nothing is looked up: what a process keeps beside a store on a server may be in use.
+  const store = openStore({ ...settings, cachePath: null });
+  try {
+    return await use(store.readAll());
+  } finally {
     await store.close();
   }
 }
 
-const SQLITE_BUSY = 5;
+const SQLITE_CORRUPT = 11;
+const SQLITE_NOTADB = 26;
 
 function openSeals({ cachePath }: Settings): { kept: SealFile | null; fault?: LedgerFault; remark?: string } {
   const path = `${cachePath}.seals`;
@@ -115,11 +125,11 @@ function openSeals({ cachePath }: Settings): { kept: SealFile | null; fault?: Le
   try {
     return { kept: new SealFile(path) };
   } catch (error) {
-    if ((error as { errcode?: number }).errcode === SQLITE_BUSY) {
-      return { kept: null, remark: 'a service has the seals in use: they were not looked at' };
-    }
-    const detail = `the file of seals is damaged (delete it: it is made again from the log): ${(error as Error).message}`;
-    return { kept: null, fault: { kind: 'seals', index: null, detail } };
+    const { errcode = 0, message } = error as { errcode?: number; message: string };
+    const isDamage = error instanceof SealsDamagedError || [SQLITE_CORRUPT, SQLITE_NOTADB].includes(errcode & 0xff);
+    // A service has them, or nothing may be written here.
+    if (!isDamage) return { kept: null, remark: `the seals were not looked at: ${message}` };
+    return { kept: null, fault: { kind: 'seals', index: null, detail: `${SEALS_DAMAGED}: ${message}` } };
   }
 }
 

@@ -119,12 +119,6 @@ export abstract class EventStore {
     onSearched?: (position: Position) => void;
   }): Observable<Recorded>;
 
-  /**
-   * The log as it lies in the store, each event looked at by itself, with what is wrong with the store: for those who doubt
-   * it. A store whose keeping is somebody else's has no such method; `readAll` says the same of it.
-   */
-  examine?(): AsyncIterable<Recorded | Unreadable>;
-
   /** The position of the last event, 0 when the log is empty. */
   abstract head(): Promise<Position>;
 

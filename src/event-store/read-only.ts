@@ -8,12 +8,8 @@ export class ReadOnlyError extends Error {
 
 /** A store of which everything is read and to which nothing is appended, whoever asks for it. */
 export class ReadOnlyEventStore extends EventStore {
-  /** As far as the store has it. */
-  override readonly examine?: NonNullable<EventStore['examine']>;
-
   constructor(private readonly store: EventStore) {
     super();
-    if (store.examine) this.examine = store.examine.bind(store);
   }
 
   override append(): Promise<Appended | AppendConflict> {

@@ -269,7 +269,7 @@ export class Verification {
 
 type Place = Omit<LedgerFault, 'kind' | 'detail'> & { readonly index: number };
 
-const SEALS_DAMAGED = 'the file of seals is damaged (delete it: it is made again from the log)';
+export const SEALS_DAMAGED = 'the file of seals is damaged (delete it: it is made again from the log)';
 
 /** What the seals have of an event; nothing fits what they lack. */
 function entryOf(kept: SealFile, index: number): Buffer {

@@ -2,7 +2,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { instantOf } from '../../kernel/instant.js';
 import { PAGE } from '../embedded.js';
-import type { EventMetadata, Position, Recorded, Unreadable } from '../event-store.js';
+import type { EventMetadata, Recorded, Unreadable } from '../event-store.js';
+import { openLedgerToRead } from './ledger-file.js';
 
 /** Text is read as bytes, so that nothing that is no UTF-8 is mended on the way. */
 const ROWS = `
@@ -30,9 +31,21 @@ interface Row {
 /** What is wrong with a row, in words. */
 class RowFault extends Error {}
 
-/** What SQLite says of the file, then each row of the log: the event, or why it is none. */
-export async function* examineLog(db: DatabaseSync): AsyncGenerator<Recorded | Unreadable> {
-  for (const fault of integrityFaults(db)) yield { position: 0n, fault };
+/**
+ * A ledger's file as it lies there, for those who doubt it: what SQLite says of the file, then each row of the log, the
+ * event or why it is none. Throws StoreInUseError or LedgerFileError.
+ */
+export async function* examineLedgerFile(path: string): AsyncGenerator<Recorded | Unreadable> {
+  const db = openLedgerToRead(path);
+  try {
+    for (const fault of integrityFaults(db)) yield { position: 0n, fault };
+    yield* examineLog(db);
+  } finally {
+    db.close();
+  }
+}
+
+async function* examineLog(db: DatabaseSync): AsyncGenerator<Recorded | Unreadable> {
   for (let after = -(2n ** 63n); ; await nextTurn()) {
     let page: readonly Row[];
     try {
@@ -75,7 +88,7 @@ function eventOf(row: Row): Recorded {
   return {
     stream: textOf('stream', row.stream),
     revision: Number(row.revision),
-    position: row.position as Position,
+    position: row.position,
     recordedAt: instantIn(row.recordedMs),
     id: `${type}:${textOf('key', row.key)}`,
     type,

@@ -12,7 +12,6 @@ import {
   type Position,
   type Recorded,
 } from '../event-store.js';
-import { examineLog } from './examination.js';
 import { openLedgerFile, openLedgerToRead } from './ledger-file.js';
 import { all, eventsOf, one, prepareLog, prepareStatements, type Statements } from './statements.js';
 
@@ -89,11 +88,6 @@ export class SqliteEventStore extends EmbeddedEventStore {
       }
       return found;
     });
-  }
-
-  override examine() {
-    this.assertOpen();
-    return examineLog(this.#db);
   }
 
   protected override streamPage(stream: string, from: number, direction: 'forwards' | 'backwards') {
