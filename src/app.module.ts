@@ -7,7 +7,12 @@ import { accountDecider, type AccountState } from './accounts/domain/account.js'
 import type { AccountCommand } from './accounts/domain/decide.js';
 import type { AccountEvent } from './accounts/domain/events.js';
 import { ExpiryRuns } from './accounts/expiry.js';
+import { Diff } from './audit/diff.js';
+import { GapReport } from './audit/gap.js';
+import { Exports } from './audit/exports/exports.js';
 import { Books } from './audit/journal.js';
+import { LateFacts } from './audit/late-facts.js';
+import { Periods } from './audit/periods.js';
 import { Checkpoints } from './audit/seals/checkpoints.js';
 import { Proofs } from './audit/seals/proofs.js';
 import { Sealer } from './audit/seals/sealer.js';
@@ -95,6 +100,13 @@ export class AppModule implements OnApplicationShutdown {
             new Disbursements(store, promotions, accounts, models, settings.clock),
         ),
         provide(Books, [EventStore, ReadModels], (store, models) => new Books(store, models)),
+        provide(Exports, [Books, EventStore], (books, store) => new Exports(books, store)),
+        provide(Periods, [EventStore, Books, Queries, ReadModels], (store, books, queries, models) => {
+          return new Periods(store, books, queries, models, settings.clock);
+        }),
+        provide(LateFacts, [Books, ReadModels], (books, models) => new LateFacts(books, models)),
+        provide(Diff, [EventStore, ReadModels], (store, models) => new Diff(store, models)),
+        provide(GapReport, [Queries, ReadModels], (queries, models) => new GapReport(queries, models)),
         provide(Previews, [ReadModels], (models) => new Previews(models)),
         provide(
           ExpiryRuns,

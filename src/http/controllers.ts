@@ -1,6 +1,9 @@
 import type { Type } from '@nestjs/common';
 import { AccountsController } from '../accounts/http/accounts.controller.js';
 import { BooksController } from '../audit/http/books.controller.js';
+import { ExportsController } from '../audit/http/exports.controller.js';
+import { PeriodsController } from '../audit/http/periods.controller.js';
+import { ReportsController } from '../audit/http/reports.controller.js';
 import { ProofsController } from '../audit/http/proofs.controller.js';
 import { FxController } from '../fx/http/fx.controller.js';
 import { PromotionsController } from '../promotions/http/promotions.controller.js';
@@ -11,7 +14,8 @@ import { HealthController } from './health.controller.js';
 
 /**
  * Everything that answers over HTTP. The module that declares them provides CommandGateway, Queries, Disbursements,
- * Previews, ExpiryRuns, EventStore, Proofs, Checkpoints, SigningKey and Readiness.
+ * Previews, ExpiryRuns, EventStore, Books, Periods, LateFacts, Diff, GapReport, Proofs, Checkpoints, SigningKey and
+ * Readiness.
  */
 export const CONTROLLERS: Type[] = [
   CommandsController,
@@ -20,6 +24,9 @@ export const CONTROLLERS: Type[] = [
   SchemasController,
   FxController,
   BooksController,
+  ExportsController,
+  PeriodsController,
+  ReportsController,
   EventsController,
   ProofsController,
   HealthController,
