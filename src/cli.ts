@@ -2,7 +2,9 @@ import 'reflect-metadata';
 import { Command } from 'commander';
 import { Checkpoints } from './audit/seals/checkpoints.js';
 import { addBooksCommands } from './cli/books.js';
+import { addExportCommand } from './cli/export.js';
 import { addAuditCommands } from './cli/audit.js';
+import { addKnowledgeCommands } from './cli/knowledge.js';
 import { addLedgerCommands } from './cli/ledger.js';
 import { DIFFERS, print, REFUSED, RefusedError } from './cli/shell.js';
 import { CopyRefusedError } from './event-store/copy.js';
@@ -22,8 +24,10 @@ program
   .option('--read-only', 'answer questions, and record nothing')
   .action(serve);
 addLedgerCommands(program);
+addKnowledgeCommands(program);
 addAuditCommands(program);
 addBooksCommands(program);
+addExportCommand(program);
 
 addProjectionCommands(program, {
   settings: () => loadSettings(process.env),
