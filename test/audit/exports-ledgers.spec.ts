@@ -39,14 +39,19 @@ const withThem = typeof bookkeepers === 'string' ? describe.skip : describe;
 const all = typeof bookkeepers === 'string' ? [] : bookkeepers;
 
 /** The journal of a moment, in a file of the program's. */
-async function exported<T>(books: Books, { format }: Bookkeeper, moment: Moment, use: (file: string) => T): Promise<T> {
-  const { chunks, fileName } = new Exports(books).open(format, moment, {});
+async function exported<T>(
+  app: INestApplicationContext,
+  { format }: Bookkeeper,
+  moment: Moment,
+  use: (file: string) => T,
+): Promise<T> {
+  const { chunks, fileName } = app.get(Exports).journal(format, moment, {});
   return withFile(fileName, await textOf(chunks), use);
 }
 
 /** Our own trial balance, its accounts called as the program calls them. */
-async function trialBalance(books: Books, { format }: Bookkeeper, moment: Moment): Promise<Holdings> {
-  const balances = await Array.fromAsync(books.trialBalanceAll(moment));
+async function trialBalance(app: INestApplicationContext, { format }: Bookkeeper, moment: Moment): Promise<Holdings> {
+  const balances = await Array.fromAsync(app.get(Books).trialBalanceAll(moment));
   const named = (account: string) =>
     format === 'beancount'
       ? beancountAccountName(account.split(':').map(decodeURIComponent) as unknown as LedgerAccount)
@@ -63,7 +68,6 @@ const MOMENTS = ['2022-10-20T00:00:00.000Z', '2022-11-15T00:00:00.000Z', '2023-0
 
 withThem('the demo ledger', () => {
   let app: INestApplicationContext;
-  let books: Books;
   let head: bigint;
   beforeAll(async () => {
     const settings = loadSettings({ PROMOLEDGER_STORE: 'memory:', PROMOLEDGER_SCHEDULER: 'off' });
@@ -79,7 +83,6 @@ withThem('the demo ledger', () => {
     });
     expect(fine).toBe(true);
     await app.get(ReadModels).caughtUp();
-    books = new Books(app.get(EventStore), app.get(ReadModels));
     head = await app.get(EventStore).head();
   }, 120_000);
   afterAll(() => app.close());
@@ -89,9 +92,9 @@ withThem('the demo ledger', () => {
       'is read without a complaint, and its balances are ours to the last cent, as of %s',
       async (asOf) => {
         const moment = { asOf, known: head };
-        const ours = await trialBalance(books, bookkeeper, moment);
+        const ours = await trialBalance(app, bookkeeper, moment);
         expect(ours.size).toBeGreaterThan(20);
-        await exported(books, bookkeeper, moment, (file) => {
+        await exported(app, bookkeeper, moment, (file) => {
           bookkeeper.check(file);
           expect(bookkeeper.holdings(file)).toEqual(ours);
         });
@@ -100,19 +103,19 @@ withThem('the demo ledger', () => {
 
     it("comes to the same by the program's own end dates, from one file with everything", async () => {
       const ours = await Promise.all(
-        MOMENTS.map((asOf) => trialBalance(books, bookkeeper, { asOf: lastBefore(asOf), known: head })),
+        MOMENTS.map((asOf) => trialBalance(app, bookkeeper, { asOf: lastBefore(asOf), known: head })),
       );
       const everything = { asOf: '9999-12-31T23:59:59.999Z' as Instant, known: head };
-      await exported(books, bookkeeper, everything, (file) => {
+      await exported(app, bookkeeper, everything, (file) => {
         expect(MOMENTS.map((asOf) => bookkeeper.holdings(file, asOf.slice(0, 10)))).toEqual(ours);
       });
     });
 
     it('is as known at an earlier position, too', async () => {
       const moment = { asOf: MOMENTS[2]!, known: head / 2n };
-      const ours = await trialBalance(books, bookkeeper, moment);
-      expect(ours).not.toEqual(await trialBalance(books, bookkeeper, { ...moment, known: head }));
-      await exported(books, bookkeeper, moment, (file) => {
+      const ours = await trialBalance(app, bookkeeper, moment);
+      expect(ours).not.toEqual(await trialBalance(app, bookkeeper, { ...moment, known: head }));
+      await exported(app, bookkeeper, moment, (file) => {
         bookkeeper.check(file);
         expect(bookkeeper.holdings(file)).toEqual(ours);
       });
@@ -159,12 +162,11 @@ withThem('random histories, in hledger', () => {
           const player = new Player(ledger, await recordRates(ledger), new Coverage(), history, 'x');
           await player.play();
           const { log } = player.auditor;
-          const books = new Books(ledger.app.get(EventStore), ledger.app.get(ReadModels));
           const end = { position: await ledger.app.get(EventStore).head(), order: log.length };
           const cuts = [end, ...player.known.slice(-20).filter((_, index) => index % 7 === 0)];
           for (const { position, order } of cuts) {
             for (const asOf of ['2022-10-25T00:00:00.000Z', '2022-11-20T00:00:00.000Z', NOW] as Instant[]) {
-              await exported(books, hledger!, { asOf, known: BigInt(position) }, (file) => {
+              await exported(ledger.app, hledger!, { asOf, known: BigInt(position) }, (file) => {
                 hledger!.check(file);
                 const sums = [...sumsByCurrency(hledger!.atCost!(file)).values()];
                 expect(sums.filter((sum) => sum !== 0n)).toEqual([]);

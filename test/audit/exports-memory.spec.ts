@@ -43,8 +43,9 @@ describe(`an export with a heap of ${HEAP_MIB} MiB`, () => {
       const { status, stdout, stderr } = exported(format, transactions);
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
       const { bytes, peakBytes } = JSON.parse(stdout) as { bytes: number; peakBytes: number };
-      expect(bytes).toBeGreaterThan(transactions * 20);
-      expect(peakBytes).toBeLessThan(256 * MIB);
+      // Parquet packs these ids well; of text there is more than the process ever had.
+      if (format !== 'parquet') expect(bytes).toBeGreaterThan(PEAK_MIB * MIB);
+      expect(peakBytes).toBeLessThan(PEAK_MIB * MIB);
     },
   );
 

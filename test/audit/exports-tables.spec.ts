@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { parquetMetadata, parquetReadObjects, type FileMetaData } from 'hyparquet';
+import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { ledgerAccountName } from '../../src/accounts/domain/postings.js';
 import { csv } from '../../src/audit/exports/csv.js';
 import { parquet } from '../../src/audit/exports/parquet.js';
@@ -139,7 +139,7 @@ async function parquetOf(file: ArrayBuffer): Promise<Record<string, unknown>[]> 
       ? rest
       : { ...rest, ...(converted_type ? { converted_type } : {}), ...(logical_type ? { logical_type } : {}) };
   });
-  return parquetReadObjects({ file, metadata: { ...metadata, schema } as FileMetaData });
+  return parquetReadObjects({ file, metadata: { ...metadata, schema } });
 }
 
 const bigEndian = (bytes: Uint8Array): bigint => BigInt.asIntN(128, BigInt(`0x${Buffer.from(bytes).toString('hex')}`));

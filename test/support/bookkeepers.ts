@@ -11,9 +11,9 @@ export interface Bookkeeper {
   /** Of the program's file, as the exports call it. */
   readonly format: 'hledger' | 'ledger' | 'beancount';
   /** Reads the journal, as strictly as it can, and throws with whatever it says of it: to be silent is to agree. */
-  check(file: string): void;
+  readonly check: (file: string) => void;
   /** What accounts hold; with `until`, by that day's beginning (`2022-11-01`). */
-  holdings(file: string, until?: string): Holdings;
+  readonly holdings: (file: string, until?: string) => Holdings;
   /** The same at cost. Beancount, which divides a total cost by the amount, has none that is exact. */
   readonly atCost?: (file: string) => Holdings;
 }

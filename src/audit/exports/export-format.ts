@@ -6,7 +6,7 @@ export interface ExportFormat {
   readonly extension: string;
   readonly mediaType: string;
   /** `title` is one line that says what is exported. */
-  write(transactions: AsyncIterable<Transaction>, title: string): AsyncIterable<string | Uint8Array>;
+  readonly write: (transactions: AsyncIterable<Transaction>, title: string) => AsyncIterable<string | Uint8Array>;
 }
 
 const CHUNK_CHARACTERS = 65_536;
