@@ -62,7 +62,7 @@ export class PeriodsController {
   @ApiOperation({ summary: 'The months that are closed, in their order.' })
   @Answers('A page of periods.', examples.periods)
   @Refuses('invalid-command', 'not-caught-up', 'store-unavailable')
-  list(@Query(Checked) query: PageQuery): Promise<object> {
+  closedPeriods(@Query(Checked) query: PageQuery): Promise<object> {
     return answered(this.queries, query, (moment, own) => this.periods.list(moment, pagingOf(own)));
   }
 

@@ -80,7 +80,7 @@ export class ProofsController {
   @ApiOperation({ summary: 'The signed checkpoints, the smallest tree first.' })
   @Answers('A page of checkpoints.', { items: [examples.checkpoint], next: '1000', knownAt: null, position: '1001' })
   @Refuses('invalid-command', 'not-caught-up', 'store-unavailable')
-  async list(@Query(Checked) query: CheckpointsQuery): Promise<object> {
+  async signedCheckpoints(@Query(Checked) query: CheckpointsQuery): Promise<object> {
     const { known } = await momentOf(this.queries, query);
     const after = query.cursor === undefined ? 0 : parseCount(query.cursor);
     if (after === undefined) throw fault('cursor', 'is not the `next` of a page of checkpoints');

@@ -58,7 +58,7 @@ export class ReportsController {
   })
   @Answers('A page of accounts, in the order in which something became known of them.', examples.diff)
   @Refuses('invalid-command', 'not-caught-up', 'store-unavailable')
-  accounts(@Query(Checked) query: DiffQuery): Promise<object> {
+  changedAccounts(@Query(Checked) query: DiffQuery): Promise<object> {
     return this.compared(query, (from, moment, paging) => this.diff.accounts(from, moment, paging));
   }
 
