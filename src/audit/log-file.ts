@@ -95,6 +95,7 @@ function isLine(line: Partial<LogLine> | null): line is LogLine {
     Number.isSafeInteger(revision) &&
     [stream, id, type].every((text) => typeof text === 'string') &&
     /^[1-9][0-9]{0,18}$/.test(String(position)) &&
+    BigInt(position!) < 2n ** 63n &&
     parseInstant(String(recordedAt)) === recordedAt &&
     isObject(data) &&
     isObject(metadata) &&

@@ -13,11 +13,14 @@ import canonicalize from 'canonicalize';
 import { includes, isConsistent, leaf, treeHash } from '../support/verifier.js';
 
 /** Subtrees of entries in memory, by their definition. */
-const subtreesOf = (entries: readonly Buffer[]) => (level: number, index: number) => {
-  const leaves = entries.slice(index * 2 ** level, (index + 1) * 2 ** level).map(leafHash);
-  expect(leaves).toHaveLength(2 ** level);
-  return foldHashes(Buffer.concat(leaves));
-};
+function subtreesOf(entries: readonly Buffer[]) {
+  const leaves = entries.map(leafHash);
+  return (level: number, index: number) => {
+    const part = leaves.slice(index * 2 ** level, (index + 1) * 2 ** level);
+    if (part.length !== 2 ** level) throw new Error('no complete subtree');
+    return foldHashes(Buffer.concat(part));
+  };
+}
 
 const hex = (text: string) => Buffer.from(text, 'hex');
 
@@ -156,7 +159,7 @@ describe('canonical JSON', () => {
       'Smiley',
       'Dalet',
     ]);
-    expect(canonicalJson([333333333.33333329, 1e30, 4.5, 2e-3, 1e-27, -0])).toBe(
+    expect(canonicalJson([Number('333333333.33333329'), 1e30, 4.5, 2e-3, 1e-27, -0])).toBe(
       '[333333333.3333333,1e+30,4.5,0.002,1e-27,0]',
     );
   });

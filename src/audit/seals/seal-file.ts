@@ -134,7 +134,7 @@ export class SealFile {
     const row = this.statements.place.get(number) as { positions: Uint8Array } | undefined;
     if (!row || row.positions.length < at + POSITION_BYTES)
       throw new SealsDamagedError(`no position of event ${index}`);
-    return Buffer.from(row.positions).readBigUInt64BE(at);
+    return Buffer.from(row.positions).readBigInt64BE(at);
   }
 
   /** The place in the log of the event at a position; undefined when no event is sealed there. */
@@ -143,7 +143,7 @@ export class SealFile {
     if (!row) return undefined;
     const positions = Buffer.from(row.positions);
     for (let at = 0; at < positions.length; at += POSITION_BYTES) {
-      if (positions.readBigUInt64BE(at) === position) return Number(row.tile) * TILE + at / POSITION_BYTES;
+      if (positions.readBigInt64BE(at) === position) return Number(row.tile) * TILE + at / POSITION_BYTES;
     }
     return undefined;
   }
@@ -252,7 +252,7 @@ export class SealFile {
 
   private savePlaces(number: number): void {
     const packed = Buffer.alloc(this.places.length * POSITION_BYTES);
-    this.places.forEach((position, at) => packed.writeBigUInt64BE(position, at * POSITION_BYTES));
+    this.places.forEach((position, at) => packed.writeBigInt64BE(position, at * POSITION_BYTES));
     this.statements.savePlaces.run(number, this.places[0]!, packed);
   }
 

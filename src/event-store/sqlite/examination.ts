@@ -87,7 +87,7 @@ function eventOf(row: Row): Recorded {
   const type = textOf('type', row.type);
   return {
     stream: textOf('stream', row.stream),
-    revision: Number(row.revision),
+    revision: revisionIn(row.revision),
     position: row.position,
     recordedAt: instantIn(row.recordedMs),
     id: `${type}:${textOf('key', row.key)}`,
@@ -119,6 +119,11 @@ function objectIn(what: string, bytes: Uint8Array): object {
   if (typeof value !== 'object' || value === null) throw new RowFault(`its ${what} is no object`);
   if (JSON.stringify(value) !== text) throw new RowFault(`its ${what} is not spelt as the store writes it`);
   return value;
+}
+
+function revisionIn(revision: bigint): number {
+  if (revision >= 0n && revision <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(revision);
+  throw new RowFault(`its revision cannot be ${revision}`);
 }
 
 function instantIn(ms: bigint) {
