@@ -101,7 +101,7 @@ export function addLedgerCommands(program: Command): void {
   program
     .command('replay')
     .description('fold the log from its first event')
-    .option('--check', 'compare balances, qualifications, runs and rates with it, at several moments')
+    .option('--check', 'compare balances, qualifications, runs, rates and the books with it, at several moments')
     .option('--as-of <instant>', 'what had happened by then; now by default', instant)
     .option('--known-at <moment>', 'as known at a recorded instant, or at position:N', knownAt)
     .option(
