@@ -163,7 +163,7 @@ export class Periods {
   }
 
   /** The trial balance as an event can hold it: hashed as it is, and summed by marketplace. */
-  private async sumUp(moment: Moment): Promise<ClosePeriod['books']> {
+  async sumUp(moment: Moment): Promise<ClosePeriod['books']> {
     const hash = createHash('sha256');
     const sums = new Map<string, AccountBalance & { readonly marketplace?: string }>();
     let lines = 0;
