@@ -1,5 +1,6 @@
-import type { Recorded, Unreadable } from '../../event-store/event-store.js';
+import type { Position, Recorded, Unreadable } from '../../event-store/event-store.js';
 import { CHECKPOINTS_STREAM } from '../../kernel/identifiers.js';
+import type { Instant } from '../../kernel/instant.js';
 import type { CheckpointSigned } from '../domain/events.js';
 import { HASH_BYTES } from './event-hash.js';
 import { NoteError, openNote, parseCheckpoint, type Verifier } from './notes.js';
@@ -63,7 +64,7 @@ export class Verification {
   private readonly found = new Map<string, LedgerFault>();
   private readonly remarks = new Map<string, string>();
   private batch: Recorded[] = [];
-  private last: Pick<Recorded, 'position' | 'recordedAt'> | undefined;
+  private last: { readonly position: Position; readonly recordedAt: Instant | undefined } | undefined;
   private readonly agreeing = new Set<number>();
   /** Of the smallest tree whose root is not the log's. */
   private differing: number | undefined;
@@ -83,7 +84,7 @@ export class Verification {
     if (position === 0n) return this.report('file', { kind: 'file', index: null, detail });
     const index = this.tree.size;
     this.report('unreadable', { kind: 'unreadable', index, position: String(position), detail });
-    this.inOrder(index, { position });
+    this.inOrder({ index, position: String(position) }, position);
     this.tree.addUnreadable(position, Buffer.alloc(HASH_BYTES));
   }
 
@@ -132,7 +133,7 @@ export class Verification {
   private inspect(event: Recorded & { claims?: Claims }, { index, head, entry }: Sealing): void {
     const { stream, revision, id, position } = event;
     const place = { index, position: String(position), stream, revision, id };
-    this.inOrder(index, event);
+    this.inOrder(place, position, event.recordedAt);
     const expected = head ? head.revision + 1 : 0;
     if (revision !== expected) {
       const kind = revision > expected ? 'dropped' : 'reordered';
@@ -146,19 +147,19 @@ export class Verification {
     if (stream === CHECKPOINTS_STREAM) this.checkSigned(event.data as CheckpointSigned['data'], place);
   }
 
-  private inOrder(index: number, { position, recordedAt }: Pick<Recorded, 'position'> & Partial<Recorded>): void {
+  private inOrder(place: Place, position: Position, recordedAt?: Instant): void {
     const before = this.last?.position ?? 0n;
     const gap = this.options.contiguous && position !== before + 1n;
     if (gap || position <= before) {
       const kind = position > before ? 'dropped' : 'reordered';
       const detail = `position ${position} follows position ${before}`;
-      this.report('position', { kind, index, position: String(position), detail });
+      this.report('position', { ...place, kind, detail });
     }
-    if (recordedAt && this.last && recordedAt < this.last.recordedAt && !this.remarks.has('time')) {
+    if (recordedAt && this.last?.recordedAt && recordedAt < this.last.recordedAt && !this.remarks.has('time')) {
       const remark = `recordedAt runs backwards at position ${position}: a clock was set back where it was recorded`;
       this.remarks.set('time', remark);
     }
-    this.last = { position, recordedAt: recordedAt ?? this.last?.recordedAt ?? ('' as Recorded['recordedAt']) };
+    this.last = { position, recordedAt: recordedAt ?? this.last?.recordedAt };
   }
 
   private checkClaims(claims: Claims, place: Place, previous: Buffer | null, entry: Buffer): void {
@@ -186,7 +187,10 @@ export class Verification {
     const { treeSize, rootHash, signedAt } = checkpoint;
     const says = data.treeSize === treeSize && data.rootHash === rootHash.toString('hex') && data.signedAt === signedAt;
     if (!says) return wrong('it says something else than its note');
-    if (treeSize > place.index || treeSize <= this.signedSize) return wrong('it signs a tree that it cannot have seen');
+    if (treeSize > place.index || treeSize <= this.signedSize) {
+      this.differing = Math.min(this.differing ?? treeSize, treeSize);
+      return wrong('it signs a tree that it cannot have seen');
+    }
     this.signedSize = treeSize;
     this.compareRoot(treeSize, rootHash);
   }
@@ -289,9 +293,8 @@ function positionOf(kept: SealFile, index: number): string {
 }
 
 function rootFits(kept: SealFile, tree: SealFile): boolean {
-  const size = Math.min(kept.size, tree.size);
   try {
-    return kept.root(size).equals(tree.root(size));
+    return kept.root().equals(tree.root(kept.size));
   } catch {
     return false;
   }
