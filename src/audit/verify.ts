@@ -2,7 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readLine } from './log-file.js';
 import { splitNotes, type Verifier } from './seals/notes.js';
 import type { SealFile } from './seals/seal-file.js';
-import { Verification, type Item, type Verdict, type VerificationOptions } from './seals/verification.js';
+import type { Verdict } from './seals/verdict.js';
+import { Verification, type Item, type VerificationOptions } from './seals/verification.js';
 
 /** Others get the event loop after so many events. */
 const A_TURN = 500;

@@ -5,7 +5,7 @@ import { linesIn } from '../audit/log-file.js';
 import { Checkpoints } from '../audit/seals/checkpoints.js';
 import { NoteError, parseVerifierKey, type Verifier } from '../audit/seals/notes.js';
 import { SealFile, SealsDamagedError } from '../audit/seals/seal-file.js';
-import { SEALS_DAMAGED, type LedgerFault, type Verdict } from '../audit/seals/verification.js';
+import { SEALS_DAMAGED, type LedgerFault, type Verdict } from '../audit/seals/verdict.js';
 import { verifyLedger, verifyLogFile } from '../audit/verify.js';
 import { progressOn } from '../demo/progress.js';
 import type { Recorded, Unreadable } from '../event-store/event-store.js';

@@ -5,7 +5,7 @@ import { logLines } from '../../src/audit/log-file.js';
 import type { SealedEvent } from '../../src/audit/seals/event-hash.js';
 import { parseVerifierKey, type Verifier } from '../../src/audit/seals/notes.js';
 import { SealFile } from '../../src/audit/seals/seal-file.js';
-import type { Verdict } from '../../src/audit/seals/verification.js';
+import type { Verdict } from '../../src/audit/seals/verdict.js';
 import { verifyLedger, verifyLogFile } from '../../src/audit/verify.js';
 import { LedgerFileError } from '../../src/event-store/sqlite/ledger-file.js';
 import { examineLedgerFile } from '../../src/event-store/sqlite/examination.js';

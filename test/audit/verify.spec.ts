@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { linesIn, logLines } from '../../src/audit/log-file.js';
 import { parseVerifierKey } from '../../src/audit/seals/notes.js';
-import type { Verdict } from '../../src/audit/seals/verification.js';
+import type { Verdict } from '../../src/audit/seals/verdict.js';
 import { verifyLogFile } from '../../src/audit/verify.js';
 import { faultLine, ledgerVerdict, verdictLines } from '../../src/cli/audit.js';
 import { SqliteEventStore } from '../../src/event-store/sqlite/sqlite-event-store.js';
