@@ -214,8 +214,8 @@ describe('a difference is found wrong when', () => {
   it.each(Object.entries(BUGS))(
     '%s',
     async (_, bug) => {
-      const { failed } = await lookedAt(bug(ledger.app.get(Diff)), SEED_OF_BUGS, 100);
-      expect(failed).toBe(true);
+      const { failed, errorInstance } = await lookedAt(bug(ledger.app.get(Diff)), SEED_OF_BUGS, 100);
+      expect([failed, String(errorInstance)]).toEqual([true, expect.stringContaining('expect(')]);
     },
     60_000,
   );
