@@ -202,8 +202,8 @@ const realNow = () => instantOf(Date.now());
 
 /** A key that the settings name must be there; one beside the ledger is made when it is first needed. */
 export function openSigningKey({ ledgerName: name, signingKey }: Settings): SigningKey {
-  const logger = new Logger('seals');
-  const report = (message: string) => logger.warn(message);
+  // To whoever started it, command or service: it is told once in the life of a ledger.
+  const report = (message: string) => void process.stderr.write(`promoledger: ${message}\n`);
   const key = new SigningKey({ name, path: signingKey?.path ?? null, mayCreate: !signingKey?.isSet, report });
   if (signingKey?.isSet) key.verifierKey();
   return key;
