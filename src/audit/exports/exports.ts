@@ -48,7 +48,8 @@ export class Exports {
   }
 }
 
+/** On one line, with nothing in it that a program could take for more. */
 const titleOf = ({ asOf, known }: Moment, filter: JournalFilter): string => {
-  const kept = Object.entries(filter).map(([name, value]) => `, ${name} ${plainText(String(value))}`);
-  return `promoledger as of ${asOf}, known up to position ${known}${kept.join('')}`;
+  const kept = Object.entries(filter).map(([name, value]) => ` ${name}=${plainText(String(value))}`);
+  return `promoledger as of ${asOf} known up to position ${known}${kept.join('')}`;
 };

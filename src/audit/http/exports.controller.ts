@@ -91,9 +91,11 @@ export class ExportsController implements OnModuleDestroy {
     file.once('close', () => this.running.delete(file));
     // Before the first bytes there still is a status to answer with.
     await once(file, 'readable');
-    void reply
-      .headers({ 'content-type': mediaType, 'content-disposition': `attachment; filename="${fileName}"` })
-      .send(file);
+    reply.headers({ 'content-type': mediaType, 'content-disposition': `attachment; filename="${fileName}"` });
+    if (reply.request.method !== 'HEAD') return void reply.send(file);
+    // What nobody gets is not made.
+    file.destroy();
+    void reply.send();
   }
 
   /** Cuts what is still being sent, or the server would wait for its clients to take it all. */
