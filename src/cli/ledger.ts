@@ -170,7 +170,11 @@ async function rebuild(until: KnownAt | undefined, into: string | undefined, jso
 }
 
 async function demo({ advertisers, seed }: { advertisers: number; seed: number }): Promise<void> {
-  for (const suffix of ['', '.models', '.seals', '.snapshots'].flatMap((file) => [file, `${file}-wal`, `${file}-shm`])) {
+  for (const suffix of ['', '.models', '.seals', '.snapshots'].flatMap((file) => [
+    file,
+    `${file}-wal`,
+    `${file}-shm`,
+  ])) {
     rmSync(`${DEMO_STORE}${suffix}`, { force: true });
   }
   const store = `sqlite:${DEMO_STORE}`;
