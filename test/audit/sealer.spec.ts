@@ -181,6 +181,23 @@ describe('the sealer', () => {
     expect(statSync(`${path}.seals`).size).toBeGreaterThan(0);
   });
 
+  it('knows places by positions that have gaps, as those of a server have', async () => {
+    const store = new MemoryEventStore();
+    await fill(store, 1, 500);
+    const events = (await Array.fromAsync(store.readAll())).map((event) => {
+      return { ...event, position: event.position * 137n + (event.position % 5n) };
+    });
+    const file = new SealFile('');
+    for (let from = 0; from < events.length; from += 70) file.add(events.slice(from, from + 70));
+    events.forEach(({ position }, index) => {
+      expect(file.positionAt(index)).toBe(position);
+      expect(file.indexAt(position)).toBe(index);
+      expect(file.indexAt(position + 1n)).toBeUndefined();
+    });
+    expect(file.indexAt(1n)).toBeUndefined();
+    file.close();
+  });
+
   it('stands still while the store is away, says so, and answers who waits', async () => {
     const store = new MemoryEventStore();
     await store.close();

@@ -179,6 +179,9 @@ describe('promoledger verify', () => {
     expect(clean.status).toBe(0);
     expect(JSON.parse(clean.stdout)).toMatchObject({ faults: [], events: 4, checkpoints: 1, signatures: 'checked' });
 
+    // What the ledger says of itself is no fact of anybody.
+    expect(run('replay', '--check').status).toBe(0);
+
     const [log, notes] = [join(directory, 'log.ndjson'), join(directory, 'notes')];
     writeFileSync(notes, note);
     expect(run('export', 'log', '--out', log).status).toBe(0);
