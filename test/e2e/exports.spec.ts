@@ -253,6 +253,9 @@ describe('over HTTP', () => {
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
+/** A command starts the whole application, which takes seconds on a busy machine. */
+const COMMANDS_MS = 300_000;
+
 describe('on the command line', () => {
   let folder: string;
   let env: Record<string, string>;
@@ -269,52 +272,84 @@ describe('on the command line', () => {
       encoding: 'utf8',
     });
 
-  it('writes to the standard output, the same each time', () => {
-    const { status, stdout, stderr } = run('export', 'csv', '--advertiser', 'Z-a', '--as-of', '2022-10-21T00:00:00Z');
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(stdout.split('\r\n').slice(1, -1)).toHaveLength(4);
-    expect(run('export', 'csv', '--advertiser', 'Z-a', '--as-of', '2022-10-21T00:00:00Z').stdout).toBe(stdout);
-  });
+  it(
+    'writes to the standard output, the same each time',
+    () => {
+      const { status, stdout, stderr } = run('export', 'csv', '--advertiser', 'Z-a', '--as-of', '2022-10-21T00:00:00Z');
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(stdout.split('\r\n').slice(1, -1)).toHaveLength(4);
+      expect(run('export', 'csv', '--advertiser', 'Z-a', '--as-of', '2022-10-21T00:00:00Z').stdout).toBe(stdout);
+    },
+    COMMANDS_MS,
+  );
 
-  it('writes to a file, which is there when it is whole', () => {
-    const { status, stdout } = run('export', 'parquet', '--out', 'books.parquet', '--json', '--known-at', 'position:9');
-    expect(status).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ file: 'books.parquet', format: 'parquet', position: '9' });
-    expect(readFileSync(join(folder, 'books.parquet')).subarray(-4).toString()).toBe('PAR1');
-    expect(run('export', 'csv', '--out', 'nowhere/books.csv').status).toBe(1);
-    expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toEqual([]);
-  });
+  it(
+    'writes to a file, which is there when it is whole',
+    () => {
+      const { status, stdout } = run(
+        'export',
+        'parquet',
+        '--out',
+        'books.parquet',
+        '--json',
+        '--known-at',
+        'position:9',
+      );
+      expect(status).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({ file: 'books.parquet', format: 'parquet', position: '9' });
+      expect(readFileSync(join(folder, 'books.parquet')).subarray(-4).toString()).toBe('PAR1');
+      expect(run('export', 'csv', '--out', 'nowhere/books.csv').status).toBe(1);
+      expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toEqual([]);
+    },
+    COMMANDS_MS,
+  );
 
-  it('exports a log that can be verified by itself', () => {
-    expect(run('export', 'log', '--out', 'log.ndjson').status).toBe(0);
-    expect(run('verify', 'log.ndjson').status).toBe(0);
-  });
+  it(
+    'exports a log that can be verified by itself',
+    () => {
+      expect(run('export', 'log', '--out', 'log.ndjson').status).toBe(0);
+      expect(run('verify', 'log.ndjson').status).toBe(0);
+    },
+    COMMANDS_MS,
+  );
 
-  it('refuses what it does not know', () => {
-    expect(run('export', 'xlsx')).toMatchObject({
-      status: 2,
-      stderr: expect.stringContaining('hledger, ledger, beancount'),
-    });
-    expect(run('export', 'log', '--advertiser', ODD)).toMatchObject({
-      status: 2,
-      stderr: expect.stringContaining('--known-at'),
-    });
-    expect(run('export', 'csv', '--from', 'monday').status).toBe(2);
-  });
+  it(
+    'refuses what it does not know',
+    () => {
+      expect(run('export', 'xlsx')).toMatchObject({
+        status: 2,
+        stderr: expect.stringContaining('hledger, ledger, beancount'),
+      });
+      expect(run('export', 'log', '--advertiser', ODD)).toMatchObject({
+        status: 2,
+        stderr: expect.stringContaining('--known-at'),
+      });
+      expect(run('export', 'csv', '--from', 'monday').status).toBe(2);
+    },
+    COMMANDS_MS,
+  );
 
-  withThem('does what the docs say, example by example', async () => {
-    const docs = readFileSync(join(ROOT, 'docs/exports.md'), 'utf8');
-    const examples = [...docs.matchAll(/```sh\n([^]*?)```\n(?:\n```text\n([^]*?)```\n)?/g)];
-    expect(examples.length).toBeGreaterThan(5);
-    const promoledger = `promoledger() { "${process.execPath}" --no-warnings "${join(ROOT, 'bin/promoledger.js')}" "$@"; }`;
-    const documented = { ...(await ledgerOf(folder, 'documented.db', DOCUMENTED)), LC_ALL: 'C.UTF-8' };
-    for (const [, commands = '', shown] of examples) {
-      const script = ['-euo', 'pipefail', '-c', `${promoledger}\n${commands}`];
-      const { status, stdout, stderr } = spawnSync('bash', script, { cwd: folder, env: documented, encoding: 'utf8' });
-      expect({ commands, status, stderr }).toMatchObject({ commands, status: 0 });
-      if (shown !== undefined) expect(trimmed(recordedThen(stdout))).toBe(trimmed(shown));
-    }
-  });
+  withThem(
+    'does what the docs say, example by example',
+    async () => {
+      const docs = readFileSync(join(ROOT, 'docs/exports.md'), 'utf8');
+      const examples = [...docs.matchAll(/```sh\n([^]*?)```\n(?:\n```text\n([^]*?)```\n)?/g)];
+      expect(examples.length).toBeGreaterThan(5);
+      const promoledger = `promoledger() { "${process.execPath}" --no-warnings "${join(ROOT, 'bin/promoledger.js')}" "$@"; }`;
+      const documented = { ...(await ledgerOf(folder, 'documented.db', DOCUMENTED)), LC_ALL: 'C.UTF-8' };
+      for (const [, commands = '', shown] of examples) {
+        const script = ['-euo', 'pipefail', '-c', `${promoledger}\n${commands}`];
+        const { status, stdout, stderr } = spawnSync('bash', script, {
+          cwd: folder,
+          env: documented,
+          encoding: 'utf8',
+        });
+        expect({ commands, status, stderr }).toMatchObject({ commands, status: 0 });
+        if (shown !== undefined) expect(trimmed(recordedThen(stdout))).toBe(trimmed(shown));
+      }
+    },
+    COMMANDS_MS,
+  );
 });
 
 /** A ledger on a file, and the environment of a command that works on it. */
