@@ -8,10 +8,13 @@ import { addKnowledgeCommands } from './cli/knowledge.js';
 import { addLedgerCommands } from './cli/ledger.js';
 import { DIFFERS, print, REFUSED, RefusedError } from './cli/shell.js';
 import { CopyRefusedError } from './event-store/copy.js';
+import { ReadOnlyError } from './event-store/read-only.js';
 import { createHttpApp } from './main.js';
 import { Scheduler } from './scheduler.js';
 import { addProjectionCommands } from './server-projections/command.js';
 import { loadSettings, storeShown } from './settings.js';
+
+const REFUSALS = [RefusedError, CopyRefusedError, ReadOnlyError];
 
 const program = new Command('promoledger')
   .description('An event-sourced, bitemporal ledger for advertising promotional credits.')
@@ -60,6 +63,6 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : REFUSED;
   } else {
     console.error(`promoledger: ${error instanceof Error ? error.message : String(error)}`);
-    process.exitCode = error instanceof RefusedError || error instanceof CopyRefusedError ? REFUSED : 1;
+    process.exitCode = REFUSALS.some((refusal) => error instanceof refusal) ? REFUSED : 1;
   }
 }
