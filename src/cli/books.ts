@@ -1,3 +1,4 @@
+import { pipeline } from 'node:stream/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { ledgerAccountName } from '../accounts/domain/postings.js';
 import { monthOf, type Month } from '../audit/domain/periods.js';
@@ -9,6 +10,7 @@ import type { Instant } from '../kernel/instant.js';
 import { formatMinor } from '../kernel/money.js';
 import { ENTRY_KINDS, type EntryKind } from '../read-models/books-model.js';
 import type { BooksFilter } from '../read-models/books-queries.js';
+import type { Moment } from '../read-models/moment.js';
 import { Queries, type MomentAsked } from '../read-models/queries.js';
 import { ReadModels } from '../read-models/read-models.js';
 import { instant, knownAt, unlessRefused, upToDate, withLedger, type Output } from './shell.js';
@@ -29,26 +31,26 @@ export function addBooksCommands(program: Command): void {
   journalAsked(
     program.command('journal').description('the double entry of every event, in the order of the log'),
   ).action(({ json, ...asked }: JournalOptions) =>
-    withBooks(asked, async (books, moment) => {
+    printBooks(asked, async function* (books, moment) {
       for await (const transaction of books.transactions(moment, journalFilterOf(asked))) {
-        await write(json ? JSON.stringify(transactionView(transaction)) : textOf(transaction));
+        yield json ? JSON.stringify(transactionView(transaction)) : textOf(transaction);
       }
     }),
   );
 
   filtered(program.command('trial-balance').description('what every ledger account holds')).action(
     ({ json, ...asked }: Options) =>
-      withBooks(asked, async (books, moment) => {
+      printBooks(asked, async function* (books, moment) {
         const totals = new TotalsAtCost();
         for await (const line of books.lines(moment, filterOf(asked))) {
           totals.add(line);
           if (line.balanceMinor === 0n) continue;
           const shown = balanceView(line);
-          await write(json ? JSON.stringify(shown) : amountLine(shown.balance, shown.currency, shown.account));
+          yield json ? JSON.stringify(shown) : amountLine(shown.balance, shown.currency, shown.account);
         }
         for (const total of totals.all().map(totalView)) {
           const { currency, balance, atCost } = total;
-          await write(json ? JSON.stringify({ total }) : amountLine(balance, currency, `in all, at cost ${atCost}`));
+          yield json ? JSON.stringify({ total }) : amountLine(balance, currency, `in all, at cost ${atCost}`);
         }
       }),
   );
@@ -59,11 +61,11 @@ export function addBooksCommands(program: Command): void {
     .option('--marketplace <code>', 'in it only')
     .option('--currency <code>', 'in it only')
     .action((month: Month, { json, ...asked }: Options) =>
-      withBooks(asked, async (books, moment) => {
+      printBooks(asked, async function* (books, moment) {
         for (let cursor: string | null | undefined; cursor !== null;) {
           const paging = cursor === undefined ? { limit: PAGE } : { limit: PAGE, cursor };
           const page = unlessRefused(await books.rollForward(moment, month, filterOf(asked), paging));
-          for (const item of page.items) await write(json ? JSON.stringify(item) : rollForwardText(item));
+          for (const item of page.items) yield json ? JSON.stringify(item) : rollForwardText(item);
           cursor = page.next;
         }
       }),
@@ -114,21 +116,26 @@ const filterOf = ({ advertiser, marketplace, promotion, currency, account }: Fil
   ...(account === undefined ? {} : { account }),
 });
 
-const withBooks = (
+/** Prints lines as they are made, and no faster than they are read: a journal of any length is in nobody's memory. */
+const printBooks = (
   { asOf, knownAt: known }: MomentAsked,
-  use: (books: Books, moment: Awaited<ReturnType<Queries['moment']>>) => Promise<void>,
+  lines: (books: Books, moment: Moment) => AsyncGenerator<string>,
 ): Promise<void> =>
   withLedger(async (app) => {
     await upToDate(app.get(ReadModels));
     const asked = { ...(asOf === undefined ? {} : { asOf }), ...(known === undefined ? {} : { knownAt: known }) };
-    await use(app.get(Books), await app.get(Queries).moment(asked));
+    const made = lines(app.get(Books), await app.get(Queries).moment(asked));
+    try {
+      await pipeline(made, ended, process.stdout, { end: false });
+    } catch (error) {
+      // Whoever read it, `head` say, has seen enough.
+      if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) throw error;
+    }
   });
 
-/** Waits while whoever reads is slower: a journal of any length is in nobody's memory. */
-const write = (line: string): Promise<void> | void => {
-  if (process.stdout.write(`${line}\n`)) return;
-  return new Promise((resolve) => process.stdout.once('drain', resolve));
-};
+async function* ended(lines: AsyncIterable<string>): AsyncGenerator<string> {
+  for await (const line of lines) yield `${line}\n`;
+}
 
 function textOf({ effectiveAt, position, recordedAt, description, postings }: Transaction): string {
   return [
