@@ -1,3 +1,8 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Problem } from '../support/client.js';
 import { granted, opened, PROMOTION_ID, published, rate } from '../support/history.js';
@@ -295,4 +300,59 @@ it('a journal of other ids opens no level', async () => {
   await service.client.append(granted('c:1', 'a:b', 'FR', 'SP', '10.00'));
   const journal = await all<Transaction>('/v1/journal?account=liabilities:credits:a%253Ab:FR');
   expect(lines(journal)).toContain('liabilities:credits:a%3Ab:FR:c%3A1 -10.24');
+});
+
+describe('the command line', () => {
+  let directory: string;
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'promoledger-'));
+    const file = join(directory, 'facts.ndjson');
+    writeFileSync(file, HISTORY.map((command) => `${JSON.stringify(command)}\n`).join(''));
+    expect(promoledger('import', file).status).toBe(0);
+  });
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+  const launcher = fileURLToPath(new URL('../../bin/promoledger.js', import.meta.url));
+  const promoledger = (...args: string[]) =>
+    spawnSync(process.execPath, ['--no-warnings', launcher, ...args], {
+      env: {
+        PATH: process.env['PATH'],
+        PROMOLEDGER_STORE: `sqlite:${join(directory, 'ledger.db')}`,
+        PROMOLEDGER_CLOCK: '2022-12-01T00:00:00Z',
+      },
+      encoding: 'utf8',
+    });
+  const printed = <Item>(...args: string[]): Item[] => {
+    const { status, stdout } = promoledger(...args, '--json');
+    expect(status).toBe(0);
+    return stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Item);
+  };
+
+  it('prints the books that are answered over HTTP', async () => {
+    const known = ['--known-at', `position:${HISTORY.length}`];
+    const { totals } = await get<TrialBalance>(`/v1/trial-balance?knownAt=position:${HISTORY.length}`);
+    const lines = await all<Line>(`/v1/trial-balance?knownAt=position:${HISTORY.length}`);
+    expect(printed('trial-balance', ...known)).toEqual([...lines, ...totals!.map((total) => ({ total }))]);
+    const ids = (await all<Transaction>(`/v1/journal?knownAt=position:${HISTORY.length}`)).map(({ event }) => event.id);
+    expect(
+      printed<Transaction>('journal', ...known)
+        .map(({ event }) => event.id)
+        .sort(),
+    ).toEqual(ids.sort());
+    const items = await liability('2022-10', `&knownAt=position:${HISTORY.length}`);
+    expect(printed<Liability>('roll-forward', '2022-10', ...known).map(amounts)).toEqual(items.map(amounts));
+  });
+
+  it('prints them for people, and refuses a month that is none', () => {
+    const { stdout } = promoledger('journal', '--advertiser', 'adv-2');
+    expect(stdout.split('\n').slice(1)).toEqual([
+      '             50.00 USD  expenses:promotions:amazon-ads-api-click-credit-2022',
+      '            -50.00 USD  liabilities:credits:adv-2:US:c-us',
+      '',
+    ]);
+    expect(promoledger('roll-forward', '2022-13')).toMatchObject({ status: 2, stdout: '' });
+  });
 });
