@@ -52,8 +52,12 @@ describe(`an export with a heap of ${HEAP_MIB} MiB`, () => {
     PATIENCE_MS,
   );
 
-  it('would not do if it remembered its accounts', () => {
-    const { stderr } = exported('remembering', 150_000);
-    expect(stderr).toMatch(/heap/i);
-  }, PATIENCE_MS);
+  it(
+    'would not do if it remembered its accounts',
+    () => {
+      const { stderr } = exported('remembering', 150_000);
+      expect(stderr).toMatch(/heap/i);
+    },
+    PATIENCE_MS,
+  );
 });
