@@ -176,7 +176,7 @@ describe(`a ledger that somebody tampered with (seed ${SEED})`, () => {
       }
     }
     expect(missed).toEqual([]);
-  });
+  }, 300_000);
 
   it(`is found for each of ${IN_PAGES} bits flipped in its pages that change a row`, async () => {
     const pick = random(SEED + 1);
@@ -193,7 +193,7 @@ describe(`a ledger that somebody tampered with (seed ${SEED})`, () => {
       if (!isFound(await verifyTampered())) missed.push(`bit ${bit}`);
     }
     expect(missed).toEqual([]);
-  });
+  }, 300_000);
 
   it(`is found in each of ${IN_LINES} log files with a line altered, dropped, inserted or moved`, async () => {
     const pick = random(SEED + 2);
@@ -204,7 +204,7 @@ describe(`a ledger that somebody tampered with (seed ${SEED})`, () => {
       if (faults[0]?.index !== first) missed.push(`${what}: ${JSON.stringify(faults[0])}`);
     }
     expect(missed).toEqual([]);
-  });
+  }, 300_000);
 
   it(`is found in each of ${BY_WHO_HASHES} log files whose hashes were made to fit`, async () => {
     const pick = random(SEED + 3);
@@ -215,7 +215,7 @@ describe(`a ledger that somebody tampered with (seed ${SEED})`, () => {
       if (verdict.faults.length === 0) missed.push(what);
     }
     expect(missed).toEqual([]);
-  });
+  }, 300_000);
 });
 
 async function* streamOf(some: readonly string[]): AsyncGenerator<string> {

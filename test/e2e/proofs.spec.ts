@@ -196,5 +196,6 @@ describe('promoledger verify', () => {
     const tampered = run('verify');
     expect(tampered.status).toBe(3);
     expect(tampered.stdout).toContain('altered at event 1, position 2, PaymentMethodChanged:');
-  });
+    // A dozen processes, one after the other.
+  }, 300_000);
 });
