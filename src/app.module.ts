@@ -201,10 +201,15 @@ async function openReadModels(store: EventStore, { cachePath }: Settings): Promi
 const realNow = () => instantOf(Date.now());
 
 /** A key that the settings name must be there; one beside the ledger is made when it is first needed. */
-export function openSigningKey({ ledgerName: name, signingKey }: Settings): SigningKey {
+export function openSigningKey({ ledgerName: name, signingKey, readOnly }: Settings): SigningKey {
   // To whoever started it, command or service: it is told once in the life of a ledger.
   const report = (message: string) => void process.stderr.write(`promoledger: ${message}\n`);
-  const key = new SigningKey({ name, path: signingKey?.path ?? null, mayCreate: !signingKey?.isSet, report });
+  const key = new SigningKey({
+    name,
+    path: signingKey?.path ?? null,
+    mayCreate: !signingKey?.isSet && !readOnly,
+    report,
+  });
   if (signingKey?.isSet) key.verifierKey();
   return key;
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -127,6 +127,10 @@ describe('what was known when', () => {
       const preview = await client.post('/v1/promotions/preview', { terms: history.TERMS });
       expect(preview.status).toBe(200);
       expect(await client.log(then)).toHaveLength(Number(then));
+      // No key is made that the ledger never had.
+      expect((await client.get('/v1/audit/status')).body).toMatchObject({ verifierKey: null });
+      expect((await client.get<Problem>('/v1/audit/key')).body.code).toBe('not-found');
+      expect(existsSync(`${rebuilt}.key`)).toBe(false);
     });
     expect(readFileSync(rebuilt).equals(before)).toBe(true);
     // The command line is held to it, too.
