@@ -104,7 +104,7 @@ export class Periods {
   /** The trial balance as it was reported. `verified` says whether it still is the one of which the hash was recorded. */
   async reported(closed: ClosedPeriod, asked: Moment, paging: Paging) {
     const moment = reportedMoment(closed);
-    const page = await this.trialBalance(`period ${closed.period} reported`, moment, asked, paging);
+    const page = await this.trialBalance('reported', closed, asked, paging);
     if (isRefusal(page)) return page;
     const { period } = closed;
     let verified = paging.cursor === undefined ? undefined : this.verified.get(period);
@@ -117,17 +117,21 @@ export class Periods {
 
   /** The trial balance of the period's end by what is known now. */
   restated(closed: ClosedPeriod, asked: Moment, paging: Paging) {
-    const list = `period ${closed.period} restated`;
-    return this.trialBalance(list, { asOf: closed.asOf, known: asked.known }, asked, paging);
+    return this.trialBalance('restated', closed, asked, paging);
   }
 
-  private async trialBalance(list: string, moment: Moment, { known }: Moment, { limit, cursor }: Paging) {
-    const opened = openCursor(list, { asOf: moment.asOf, known }, cursor);
+  private async trialBalance(
+    view: 'reported' | 'restated',
+    closed: ClosedPeriod,
+    { known }: Moment,
+    { limit, cursor }: Paging,
+  ) {
+    const list = `period ${closed.period} ${view}`;
+    const opened = openCursor(list, { asOf: closed.asOf, known }, cursor);
     if (isRefusal(opened)) return opened;
     const [name = '', currency = '', ...rest] = opened.place ?? [];
     if (rest.length > 0) return badCursor();
-    // What was reported stays what it was; the other view goes on with what its first page knew.
-    const at = moment.known === known ? opened.moment : moment;
+    const at = view === 'reported' ? reportedMoment(closed) : opened.moment;
     const lines: LedgerBalance[] = [];
     for await (const line of this.readModels.books.balances(at, {}, opened.place && { name, currency })) {
       if (line.balanceMinor === 0n) continue;
