@@ -158,10 +158,9 @@ export class Verification {
     const { treeSize, rootHash, signedAt } = checkpoint;
     const says = data.treeSize === treeSize && data.rootHash === rootHash.toString('hex') && data.signedAt === signedAt;
     if (!says) return wrong('it says something else than its note');
-    if (treeSize > place.index || treeSize <= this.signedSize) {
-      this.differing = Math.min(this.differing ?? treeSize, treeSize);
-      return wrong('it signs a tree that it cannot have seen');
-    }
+    // Signed when the log had more before it than it has now.
+    if (treeSize > place.index) this.differing = Math.min(this.differing ?? treeSize, treeSize);
+    if (treeSize > place.index || treeSize <= this.signedSize) return wrong('it does not follow what it signs');
     this.signedSize = treeSize;
     this.compareRoot(treeSize, rootHash);
   }
