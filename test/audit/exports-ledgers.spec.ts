@@ -27,16 +27,13 @@ import { holding, isSwept } from '../support/auditor/credits.js';
 import { factsOf, type Credit, type Log } from '../support/auditor/facts.js';
 import { decimal, digitsOf, scaled } from '../support/auditor/money.js';
 import { ms } from '../support/auditor/time.js';
-import { openBookkeepers, withFile, type Bookkeeper, type Holdings } from '../support/bookkeepers.js';
+import { BOOKKEEPERS, whyNoBookkeepers, withFile, type Bookkeeper, type Holdings } from '../support/bookkeepers.js';
 import { textOf } from './transactions.js';
 
 /** A failure names the seed and path that replay it. */
 const RUNS = Number(process.env['EXPORT_RUNS'] ?? 15);
 
-const bookkeepers = openBookkeepers();
-if (typeof bookkeepers === 'string') process.stderr.write(`skipped: ${bookkeepers}\n`);
-const withThem = typeof bookkeepers === 'string' ? describe.skip : describe;
-const all = typeof bookkeepers === 'string' ? [] : bookkeepers;
+const withThem = whyNoBookkeepers() === undefined ? describe : describe.skip;
 
 /** The journal of a moment, in a file of the program's. */
 async function exported<T>(
@@ -87,7 +84,7 @@ withThem('the demo ledger', () => {
   }, 120_000);
   afterAll(() => app.close());
 
-  describe.each(all)('in $format', (bookkeeper) => {
+  describe.each(BOOKKEEPERS)('in $format', (bookkeeper) => {
     it.each(MOMENTS)(
       'is read without a complaint, and its balances are ours to the last cent, as of %s',
       async (asOf) => {
@@ -151,7 +148,7 @@ const sumsByCurrency = (holdings: Holdings): ReadonlyMap<string, bigint> => {
 };
 
 withThem('random histories, in hledger', () => {
-  const [hledger] = all;
+  const [hledger] = BOOKKEEPERS;
 
   it(`add up to zero at cost, and owe what the auditor says that credits still hold, at any moment`, async () => {
     let owing = 0;

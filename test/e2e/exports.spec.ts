@@ -14,7 +14,7 @@ import { CommandGateway } from '../../src/commands/gateway.js';
 import { StoreUnavailableError } from '../../src/event-store/event-store.js';
 import type { LedgerAccount } from '../../src/accounts/domain/postings.js';
 import { loadSettings } from '../../src/settings.js';
-import { openBookkeepers, withFile } from '../support/bookkeepers.js';
+import { BOOKKEEPERS, whyNoBookkeepers, withFile } from '../support/bookkeepers.js';
 import type { Command, Problem } from '../support/client.js';
 import { granted, opened, published, rate } from '../support/history.js';
 import { startService, type Service } from '../support/server.js';
@@ -91,8 +91,7 @@ const DOCUMENTED: readonly Command[] = [
   },
 ];
 
-const bookkeepers = openBookkeepers();
-const withThem = typeof bookkeepers === 'string' ? it.skip : it;
+const withThem = whyNoBookkeepers() === undefined ? it : it.skip;
 
 interface TrialBalance {
   readonly items: readonly { account: string; levels: LedgerAccount; currency: string; balance: string }[];
@@ -109,7 +108,7 @@ describe('over HTTP', () => {
   const fetched = (path: string, init?: RequestInit) => fetch(`${service.client.url}/v1/exports/${path}`, init);
   const refusal = async (path: string) => (await service.client.get<Problem>(`/v1/exports/${path}`)).body;
 
-  withThem.each(typeof bookkeepers === 'string' ? [] : bookkeepers)(
+  withThem.each(BOOKKEEPERS)(
     '$format reads what is sent, and comes to the trial balance, as of whenever and as known at any position',
     async ({ format, check, holdings }) => {
       const known = (await service.client.get<{ position: string }>('/v1/trial-balance')).body.position;

@@ -84,7 +84,7 @@ function beancountHoldings(file: string, day?: string): Holdings {
   );
 }
 
-const BOOKKEEPERS: readonly Bookkeeper[] = [
+export const BOOKKEEPERS: readonly Bookkeeper[] = [
   {
     format: 'hledger',
     check: (file) => void run('hledger', ['-f', file, 'check', '--strict']),
@@ -104,14 +104,15 @@ const BOOKKEEPERS: readonly Bookkeeper[] = [
   },
 ];
 
-/** The three programs, or why they are not there. Throws where they must be. */
-export function openBookkeepers(): readonly Bookkeeper[] | string {
+/** Why these tests are skipped here, if they are; it is told once. Throws where they must not be. */
+export function whyNoBookkeepers(): string | undefined {
   try {
     for (const program of ['hledger', 'ledger', 'bean-check', 'bean-query']) run(program, ['--version']);
-    return BOOKKEEPERS;
+    return undefined;
   } catch (error) {
     const reason = `hledger, ledger and Beancount are not here: ${(error as Error).message} (scripts/bookkeepers.sh installs them)`;
     if (REQUIRED) throw new Error(reason, { cause: error });
+    process.stderr.write(`skipped: ${reason}\n`);
     return reason;
   }
 }
