@@ -1,12 +1,18 @@
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { APP_GUARD } from '@nestjs/core';
 import { type DynamicModule, Inject, Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { Accounts, type OfferAt } from './accounts/accounts.js';
 import { accountDecider, type AccountState } from './accounts/domain/account.js';
 import type { AccountCommand } from './accounts/domain/decide.js';
 import type { AccountEvent } from './accounts/domain/events.js';
 import { ExpiryRuns } from './accounts/expiry.js';
+import { Diff } from './audit/diff.js';
+import { GapReport } from './audit/gap.js';
+import { Exports } from './audit/exports/exports.js';
 import { Books } from './audit/journal.js';
+import { LateFacts } from './audit/late-facts.js';
+import { Periods } from './audit/periods.js';
 import { Checkpoints } from './audit/seals/checkpoints.js';
 import { Proofs } from './audit/seals/proofs.js';
 import { Sealer } from './audit/seals/sealer.js';
@@ -20,11 +26,13 @@ import { EventStore } from './event-store/event-store.js';
 import { EventStoreDbStore } from './event-store/eventstoredb/eventstoredb-store.js';
 import { MemoryEventStore } from './event-store/memory/memory-event-store.js';
 import type { StoreObserver } from './event-store/observer.js';
+import { ReadOnlyEventStore } from './event-store/read-only.js';
 import { SqliteEventStore } from './event-store/sqlite/sqlite-event-store.js';
 import { Fx } from './fx/fx.js';
 import { COMMANDS } from './http/commands-registry.js';
 import { CONTROLLERS } from './http/controllers.js';
 import { Readiness } from './http/health.controller.js';
+import { ReadOnlyGuard } from './http/read-only.guard.js';
 import { validateCommand } from './http/validation.js';
 import { STREAM_CATEGORIES } from './kernel/identifiers.js';
 import type { Decider } from './kernel/decider.js';
@@ -69,7 +77,8 @@ export class AppModule implements OnApplicationShutdown {
     @Inject(Observability) private readonly observability: Observability,
   ) {}
 
-  static async forSettings(settings: Settings, overrides: Overrides = {}): Promise<DynamicModule> {
+  static async forSettings(given: Settings, overrides: Overrides = {}): Promise<DynamicModule> {
+    const settings = withCache(given);
     const decider = overrides.accountDecider ?? accountDecider;
     const observability = await Observability.open(settings.observability, overrides.outlets);
     // Before all else: what lies beside a ledger that another process has must not be touched.
@@ -80,6 +89,7 @@ export class AppModule implements OnApplicationShutdown {
       providers: [
         { provide: Observability, useValue: observability },
         { provide: EventStore, useValue: store },
+        ...(settings.readOnly ? [{ provide: APP_GUARD, useValue: new ReadOnlyGuard() }] : []),
         {
           provide: ReadModels,
           useFactory: (store: EventStore, observability: Observability) =>
@@ -123,6 +133,13 @@ export class AppModule implements OnApplicationShutdown {
             new Disbursements(store, promotions, accounts, models, settings.clock),
         ),
         provide(Books, [EventStore, ReadModels], (store, models) => new Books(store, models)),
+        provide(Exports, [Books, EventStore], (books, store) => new Exports(books, store)),
+        provide(Periods, [EventStore, Books, Queries, ReadModels], (store, books, queries, models) => {
+          return new Periods(store, books, queries, models, settings.clock);
+        }),
+        provide(LateFacts, [Books, ReadModels], (books, models) => new LateFacts(books, models)),
+        provide(Diff, [EventStore, ReadModels], (store, models) => new Diff(store, models)),
+        provide(GapReport, [Queries, ReadModels], (queries, models) => new GapReport(queries, models)),
         provide(Previews, [ReadModels], (models) => new Previews(models)),
         provide(
           ExpiryRuns,
@@ -198,8 +215,27 @@ const provide = <T, const Tokens extends readonly Constructed<unknown>[]>(
 const FILE = 'sqlite:';
 const MEMORY = 'memory:';
 
-export function openStore({ store, streamPrefix, cachePath }: Settings, observer?: StoreObserver): EventStore {
-  if (store.startsWith(FILE)) return SqliteEventStore.open(store.slice(FILE.length), observer);
+/** What a ledger that is read only keeps beside it, it keeps in memory where nothing can be written there. */
+function withCache(settings: Settings): Settings {
+  const { readOnly, cachePath } = settings;
+  if (!readOnly || cachePath === null) return settings;
+  try {
+    closeSync(openSync(`${cachePath}.models`, 'a'));
+    return settings;
+  } catch {
+    return { ...settings, cachePath: null };
+  }
+}
+
+export function openStore(settings: Settings, observer?: StoreObserver): EventStore {
+  return settings.readOnly ? new ReadOnlyEventStore(openWhole(settings)) : openWhole(settings, observer);
+}
+
+function openWhole({ store, streamPrefix, cachePath, readOnly }: Settings, observer?: StoreObserver): EventStore {
+  if (store.startsWith(FILE)) {
+    const path = store.slice(FILE.length);
+    return readOnly ? SqliteEventStore.openToRead(path) : SqliteEventStore.open(path, observer);
+  }
   if (store === MEMORY) return new MemoryEventStore();
   if (cachePath !== null) mkdirSync(dirname(cachePath), { recursive: true });
   const logger = new Logger('event-store');
@@ -230,10 +266,15 @@ async function openReadModels(
 const realNow = () => instantOf(Date.now());
 
 /** A key that the settings name must be there; one beside the ledger is made when it is first needed. */
-export function openSigningKey({ ledgerName: name, signingKey }: Settings): SigningKey {
-  const logger = new Logger('seals');
-  const report = (message: string) => logger.warn(message);
-  const key = new SigningKey({ name, path: signingKey?.path ?? null, mayCreate: !signingKey?.isSet, report });
+export function openSigningKey({ ledgerName: name, signingKey, readOnly }: Settings): SigningKey {
+  // To whoever started it, command or service: it is told once in the life of a ledger.
+  const report = (message: string) => void process.stderr.write(`promoledger: ${message}\n`);
+  const key = new SigningKey({
+    name,
+    path: signingKey?.path ?? null,
+    mayCreate: !signingKey?.isSet && !readOnly,
+    report,
+  });
   if (signingKey?.isSet) key.verifierKey();
   return key;
 }

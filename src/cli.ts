@@ -1,10 +1,15 @@
 import 'reflect-metadata';
 import { Command } from 'commander';
 import { Checkpoints } from './audit/seals/checkpoints.js';
+import { addAuditCommands } from './cli/audit.js';
+import { addBooksCommands } from './cli/books.js';
+import { addExportCommand } from './cli/export.js';
 import { addKeyCommand } from './cli/keys.js';
+import { addKnowledgeCommands } from './cli/knowledge.js';
 import { addLedgerCommands } from './cli/ledger.js';
 import { DIFFERS, print, REFUSED, RefusedError } from './cli/shell.js';
 import { CopyRefusedError } from './event-store/copy.js';
+import { ReadOnlyError } from './event-store/read-only.js';
 import { isOnLoopback } from './http/auth/identify.js';
 import { createHttpApp } from './main.js';
 import { Webhooks } from './notices/webhooks.js';
@@ -13,14 +18,24 @@ import { Scheduler } from './scheduler.js';
 import { addProjectionCommands } from './server-projections/command.js';
 import { loadSettings, SettingsError, storeShown } from './settings.js';
 
+const REFUSALS = [RefusedError, CopyRefusedError, ReadOnlyError];
+
 const program = new Command('promoledger')
   .description('An event-sourced, bitemporal ledger for advertising promotional credits.')
   .showHelpAfterError()
   .exitOverride();
 
-program.command('serve').description('serve the API').action(serve);
+program
+  .command('serve')
+  .description('serve the API')
+  .option('--read-only', 'answer questions, and record nothing')
+  .action(serve);
 addLedgerCommands(program);
 addKeyCommand(program);
+addKnowledgeCommands(program);
+addAuditCommands(program);
+addBooksCommands(program);
+addExportCommand(program);
 
 addProjectionCommands(program, {
   settings: () => loadSettings(process.env),
@@ -32,8 +47,8 @@ addProjectionCommands(program, {
   differs: () => void (process.exitCode = DIFFERS),
 });
 
-async function serve(): Promise<void> {
-  const settings = loadSettings(process.env);
+async function serve({ readOnly }: { readOnly?: boolean }): Promise<void> {
+  const settings = loadSettings({ ...process.env, ...(readOnly ? { PROMOLEDGER_READ_ONLY: 'on' } : {}) });
   const isOpen = settings.auth === null;
   if (isOpen && !(await isOnLoopback(settings.host))) {
     throw new SettingsError([
@@ -47,12 +62,13 @@ async function serve(): Promise<void> {
     app.get(Scheduler).start();
     app.get(Checkpoints).start();
   }
-  app.get(Webhooks).start();
+  if (!settings.readOnly) app.get(Webhooks).start();
   const where = `${await app.getUrl()}/v1 from ${storeShown(settings.store)}`;
   const toWhom = isOpen ? '; without authentication, so on loopback only' : '';
+  const how = settings.readOnly ? '; it is read-only' : '';
   app
     .get(Observability)
-    .log.write('info', 'promoledger', `promoledger serves ${where}${toWhom}; the API is described at /docs`);
+    .log.write('info', 'promoledger', `promoledger serves ${where}${toWhom}; the API is described at /docs${how}`);
 }
 
 try {
@@ -63,6 +79,6 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : REFUSED;
   } else {
     console.error(`promoledger: ${error instanceof Error ? error.message : String(error)}`);
-    process.exitCode = error instanceof RefusedError || error instanceof CopyRefusedError ? REFUSED : 1;
+    process.exitCode = REFUSALS.some((refusal) => error instanceof refusal) ? REFUSED : 1;
   }
 }

@@ -21,6 +21,8 @@ export interface Settings {
   readonly signingKey: { readonly path: string; readonly isSet: boolean } | null;
   /** How old the last checkpoint may be before another is signed; null: none is by itself. */
   readonly checkpointEveryMs: number | null;
+  /** Whether the ledger is read only: nothing is recorded, and nothing is performed by itself. */
+  readonly readOnly: boolean;
   /** Whether due runs are performed by themselves. */
   readonly scheduler: boolean;
   /** What *now* is: the default of `asOf`, and what is due. */
@@ -78,6 +80,7 @@ export function loadSettings(env: Environment): Settings {
   const store = read('PROMOLEDGER_STORE', 'sqlite:./data/ledger.db', parseStore);
   const cachePath = cachePathOf(String(store), env['PROMOLEDGER_CACHE'] || './data/eventstoredb');
   const fixedNow = read('PROMOLEDGER_CLOCK', '', parseClock);
+  const readOnly = read('PROMOLEDGER_READ_ONLY', 'off', parseSwitch);
   const settings: Settings = {
     host: read('HOST', '127.0.0.1', parseHost),
     port: read('PORT', '3000', parsePort),
@@ -87,7 +90,8 @@ export function loadSettings(env: Environment): Settings {
     ledgerName: read('PROMOLEDGER_LEDGER_NAME', 'promoledger', parseLedgerName),
     signingKey: signingKeyOf(env['PROMOLEDGER_SIGNING_KEY'], cachePath),
     checkpointEveryMs: read('PROMOLEDGER_CHECKPOINT_EVERY', 'PT1H', parseEvery),
-    scheduler: read('PROMOLEDGER_SCHEDULER', 'on', parseSwitch),
+    readOnly,
+    scheduler: read('PROMOLEDGER_SCHEDULER', 'on', parseSwitch) && !readOnly,
     fixedNow,
     clock: () => fixedNow ?? instantOf(Date.now()),
     limits: readLimits(read),

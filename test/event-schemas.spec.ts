@@ -6,6 +6,8 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { eventSchemas, SCHEMAS_FOLDER } from '../scripts/event-schemas.js';
 import { ExpiryRuns } from '../src/accounts/expiry.js';
 import { AppModule } from '../src/app.module.js';
+import { Periods } from '../src/audit/periods.js';
+import { Checkpoints } from '../src/audit/seals/checkpoints.js';
 import { CommandGateway } from '../src/commands/gateway.js';
 import { EventStore } from '../src/event-store/event-store.js';
 import { parseInstant } from '../src/kernel/instant.js';
@@ -96,7 +98,7 @@ const BEFORE_THE_RUN: readonly Command[] = [
   ...history.qualifyingCampaign('adv-1', 'DE', 'SP'),
   ...history.qualifyingCampaign('adv-1', 'FR', 'SB'),
 ];
-const AFTER_THE_RUN: readonly Command[] = [
+const IN_OCTOBER: readonly Command[] = [
   history.granted('manual-1', 'adv-1', 'US', 'SD', '50.00'),
   click('click-1', '10.00', '2022-10-05T10:00:00Z'),
   click('click-2', '5.00', '2022-10-05T11:00:00Z'),
@@ -112,6 +114,10 @@ const AFTER_THE_RUN: readonly Command[] = [
       occurredAt: '2022-10-05T11:30:00Z',
     },
   },
+];
+/** The first account was opened in June. */
+const MONTHS = ['2022-06', '2022-07', '2022-08', '2022-09', '2022-10'];
+const AFTER_OCTOBER: readonly Command[] = [
   history.published('welcome', WELCOME),
   { type: 'AdvertiserInvited', data: { ...ENROLLED, partnerId: 'partner-1' } },
   { type: 'OfferActivated', data: ENROLLED },
@@ -161,7 +167,10 @@ async function storedEvents(): Promise<readonly Event[]> {
     };
     await submit(BEFORE_THE_RUN);
     await app.get(Disbursements).perform(history.PROMOTION_ID, '2022-10-04');
-    await submit(AFTER_THE_RUN);
+    await submit(IN_OCTOBER);
+    for (const month of MONTHS) expect(await app.get(Periods).close(month)).toMatchObject({ status: 'appended' });
+    expect(await app.get(Checkpoints).sign()).toMatchObject({ treeSize: expect.anything() });
+    await submit(AFTER_OCTOBER);
     await app.get(ExpiryRuns).perform();
     const events = await Array.fromAsync(app.get(EventStore).readAll());
     return events.map(({ type, data, metadata }) => ({ type, data, contract: `${type}.v${metadata.version}` }));
@@ -232,6 +241,8 @@ describe('the contracts in docs/events', () => {
         'CreditApplied /data/reason missing',
         'CreditApplied /data/revision missing',
         'DisbursementRunStarted /data/revision missing',
+        'PeriodClosed /data/trialBalance/2/marketplace missing',
+        'PeriodClosed /data/trialBalance/3/marketplace missing',
         'PromotionPublished /data/terms/eligibility/dormancy missing',
         'PromotionRevised /data/terms/eligibility/dormancy missing',
         'PromotionRevised /data/terms/eligibility/partners missing',

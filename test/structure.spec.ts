@@ -42,7 +42,7 @@ const RULES: readonly Rule[] = [
   {
     files: /^src\/event-store\/sqlite\//,
     may: /^src\/(kernel\/|event-store\/([a-z-]+\.ts$|sqlite\/))/,
-    packages: /^(rxjs|node:(fs|path|sqlite|timers\/promises))$/,
+    packages: /^(rxjs|node:(fs|path|sqlite|timers\/promises|url))$/,
   },
   {
     files: /^src\/event-store\/eventstoredb\//,
@@ -75,6 +75,13 @@ const RULES: readonly Rule[] = [
     files: /^src\/audit\/seals\//,
     may: /^src\/(kernel|audit\/(seals|domain))\/|^src\/event-store\/event-store\.ts$/,
     packages: /^(rxjs|node:(crypto|fs|path|sqlite|timers\/promises))$/,
+  },
+  // The journal in the forms of other programs.
+  {
+    files: /^src\/audit\/exports\//,
+    may: /^src\/(kernel|audit\/(exports\/|[a-z-]+\.ts$)|accounts\/domain)|^src\/event-store\/event-store\.ts$/,
+    types: /^src\/read-models\/moment\.ts$/,
+    packages: /^(hyparquet-writer|node:sqlite)$/,
   },
   // The folds brought to a server: they, and the adapter's connection.
   {

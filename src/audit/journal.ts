@@ -75,9 +75,11 @@ export class Books {
       const batch: JournalRow[] = [];
       let isEnd = false;
       while (batch.length <= paging.limit - items.length && looked < PAGE_ROWS) {
-        const { value: row, done } = rows.next();
-        isEnd = done === true;
-        if (!row) break;
+        const { value: row } = rows.next();
+        if (!row) {
+          isEnd = true;
+          break;
+        }
         looked += 1;
         last = row;
         if (row.position <= moment.known && (filter.kinds?.includes(row.kind) ?? true)) batch.push(row);
@@ -92,9 +94,14 @@ export class Books {
     }
   }
 
+  /** See `BooksQueries.balances`. */
+  lines(moment: Moment, filter: BooksFilter = {}): AsyncIterable<LedgerBalance> {
+    return this.readModels.books.balances(moment, filter);
+  }
+
   /** Every ledger account whose balance is not zero, by name, then currency, both by code unit. */
   async *trialBalanceAll(moment: Moment, filter: BooksFilter = {}): AsyncIterable<AccountBalance> {
-    for await (const { name, currency, balanceMinor } of this.readModels.books.balances(moment, filter)) {
+    for await (const { name, currency, balanceMinor } of this.lines(moment, filter)) {
       if (balanceMinor !== 0n) yield { account: name, currency, balanceMinor };
     }
   }
@@ -127,7 +134,7 @@ export class Books {
   }
 
   /** Rows of the index that may be of the filter's transactions, none of them left out. */
-  private rows(filter: JournalFilter, after: JournalPlace, untilMs: number): Generator<JournalRow> {
+  private rows(filter: JournalFilter, after: JournalPlace, untilMs: number): Generator<JournalRow, undefined> {
     const [root, group, third, fourth] = levelsNamed(filter.account);
     const isOfAccounts = root === 'assets' || root === 'liabilities';
     const advertiserId = filter.advertiserId ?? (isOfAccounts ? third : undefined);

@@ -6,8 +6,10 @@ import { formatMinor } from '../kernel/money.js';
 import { isRefusal, type Refusal } from '../kernel/refusal.js';
 import { badCursor, cursorAfter, isPosition, openCursor, type Page, type Paging } from '../read-models/cursors.js';
 import type { Moment } from '../read-models/moment.js';
+import type { ReadModels } from '../read-models/read-models.js';
 import type { Books, Transaction } from './journal.js';
 import { reportedMoment, type ClosedPeriod } from './periods.js';
+import { transactionView } from './views.js';
 
 /** So many facts are named with a line; all of them are a list of their own. */
 const NAMED_FACTS = 20;
@@ -33,15 +35,7 @@ export interface RestatedLine {
 }
 
 /** A fact of a closed period that was recorded after it was closed, with all its postings. */
-export interface LateFact extends Fact {
-  readonly postings: readonly {
-    readonly account: string;
-    readonly currency: string;
-    readonly amount: string;
-    /** What it cost in another currency; absent: itself. */
-    readonly cost?: { readonly amount: string; readonly currency: string };
-  }[];
-}
+export type LateFact = ReturnType<typeof transactionView>;
 
 interface Sum {
   readonly account: string;
@@ -51,7 +45,10 @@ interface Sum {
 
 /** What became known of closed periods after they were closed: the late facts, and what they change line by line. */
 export class LateFacts {
-  constructor(private readonly books: Books) {}
+  constructor(
+    private readonly books: Books,
+    private readonly readModels: ReadModels,
+  ) {}
 
   /** The ledger accounts that late facts have posted to, by name, then currency. Reads what was recorded since. */
   async difference(
@@ -95,7 +92,7 @@ export class LateFacts {
       );
       if (!isMeant) continue;
       if (items.length === limit) return { items, next: cursorAfter(list, moment, [items.at(-1)!.position]), moment };
-      items.push(lateFactOf(transaction));
+      items.push(transactionView(transaction));
     }
     return { items, next: null, moment };
   }
@@ -118,8 +115,8 @@ export class LateFacts {
   private async restate(closed: ClosedPeriod, moment: Moment, lines: readonly Sum[]): Promise<readonly RestatedLine[]> {
     if (lines.length === 0) return [];
     const wanted = new Set(lines.map(keyOf));
-    const reported = await this.balances(reportedMoment(closed), wanted);
-    const restated = await this.balances(moment, wanted);
+    const reported = await this.balances(reportedMoment(closed), lines);
+    const restated = await this.balances(moment, lines);
     const facts = new Map<string, RestatedLine['facts'][number][]>();
     for await (const transaction of this.late(closed, moment)) {
       for (const { account, currency, amountMinor } of transaction.postings) {
@@ -144,10 +141,15 @@ export class LateFacts {
     });
   }
 
-  private async balances(moment: Moment, wanted: ReadonlySet<string>): Promise<ReadonlyMap<string, bigint>> {
+  private async balances(moment: Moment, lines: readonly Sum[]): Promise<ReadonlyMap<string, bigint>> {
     const balances = new Map<string, bigint>();
-    for await (const line of this.books.trialBalanceAll(moment)) {
-      if (wanted.has(keyOf(line))) balances.set(keyOf(line), line.balanceMinor);
+    for (const { account, currency } of lines) {
+      const before = { name: account, currency: '' };
+      for await (const line of this.readModels.books.balances(moment, { account, currency }, before)) {
+        // The name is also the beginning of those below it.
+        if (line.name === account) balances.set(keyOf({ account, currency }), line.balanceMinor);
+        break;
+      }
     }
     return balances;
   }
@@ -171,14 +173,4 @@ const factOf = ({ position, recordedAt, effectiveAt, event, description }: Trans
   effectiveAt,
   event,
   description,
-});
-
-const lateFactOf = (transaction: Transaction): LateFact => ({
-  ...factOf(transaction),
-  postings: transaction.postings.map(({ account, currency, amountMinor, cost }) => ({
-    account: ledgerAccountName(account),
-    currency,
-    amount: formatMinor(amountMinor, currency),
-    ...(cost ? { cost: { amount: formatMinor(cost.amountMinor, cost.currency), currency: cost.currency } } : {}),
-  })),
 });

@@ -6,12 +6,14 @@ import type { Instant } from '../kernel/instant.js';
 import { formatMinor, moneyOf } from '../kernel/money.js';
 import { isRefusal, refuse, type Fault, type Refusal } from '../kernel/refusal.js';
 import { badCursor, cursorAfter, openCursor, type Page, type Paging } from '../read-models/cursors.js';
+import type { LedgerBalance } from '../read-models/books-queries.js';
 import type { Moment } from '../read-models/moment.js';
 import type { Queries } from '../read-models/queries.js';
 import type { ReadModels } from '../read-models/read-models.js';
 import type { BooksLine, PeriodClosed } from './domain/events.js';
 import { monthOf, periodAt, periodsDecider, whyNot, type ClosePeriod, type Month } from './domain/periods.js';
 import type { AccountBalance, Books } from './journal.js';
+import { balanceView } from './views.js';
 
 export const PERIODS_STREAM = 'audit-periods';
 
@@ -30,13 +32,6 @@ export interface Closing {
   readonly revision: number;
   readonly position: string;
   readonly event: PeriodClosed['data'];
-}
-
-/** A line of a trial balance; `balance` is a plain amount, negative for a credit. */
-export interface TrialBalanceLine {
-  readonly account: string;
-  readonly currency: string;
-  readonly balance: string;
 }
 
 /** Closes months, and tells what was reported of those that are closed. */
@@ -109,7 +104,7 @@ export class Periods {
   /** The trial balance as it was reported. `verified` says whether it still is the one of which the hash was recorded. */
   async reported(closed: ClosedPeriod, asked: Moment, paging: Paging) {
     const moment = reportedMoment(closed);
-    const page = await this.trialBalance(`period ${closed.period} reported`, moment, asked, paging);
+    const page = await this.trialBalance('reported', closed, asked, paging);
     if (isRefusal(page)) return page;
     const { period } = closed;
     let verified = paging.cursor === undefined ? undefined : this.verified.get(period);
@@ -122,27 +117,32 @@ export class Periods {
 
   /** The trial balance of the period's end by what is known now. */
   restated(closed: ClosedPeriod, asked: Moment, paging: Paging) {
-    const list = `period ${closed.period} restated`;
-    return this.trialBalance(list, { asOf: closed.asOf, known: asked.known }, asked, paging);
+    return this.trialBalance('restated', closed, asked, paging);
   }
 
-  private async trialBalance(list: string, moment: Moment, { known }: Moment, { limit, cursor }: Paging) {
-    const opened = openCursor(list, { asOf: moment.asOf, known }, cursor);
+  private async trialBalance(
+    view: 'reported' | 'restated',
+    closed: ClosedPeriod,
+    { known }: Moment,
+    { limit, cursor }: Paging,
+  ) {
+    const list = `period ${closed.period} ${view}`;
+    const opened = openCursor(list, { asOf: closed.asOf, known }, cursor);
     if (isRefusal(opened)) return opened;
-    const [account = '', currency = '', ...rest] = opened.place ?? [];
+    const [name = '', currency = '', ...rest] = opened.place ?? [];
     if (rest.length > 0) return badCursor();
-    // What was reported stays what it was; the other view goes on with what its first page knew.
-    const at = moment.known === known ? opened.moment : moment;
-    const items: TrialBalanceLine[] = [];
-    for await (const line of this.books.trialBalanceAll(at)) {
-      if (line.account < account || (line.account === account && line.currency <= currency)) continue;
-      if (items.length === limit) {
-        const last = items.at(-1)!;
-        return { items, next: cursorAfter(list, opened.moment, [last.account, last.currency]), moment: opened.moment };
+    const at = view === 'reported' ? reportedMoment(closed) : opened.moment;
+    const lines: LedgerBalance[] = [];
+    for await (const line of this.readModels.books.balances(at, {}, opened.place && { name, currency })) {
+      if (line.balanceMinor === 0n) continue;
+      const last = lines.at(-1);
+      if (last && lines.length === limit) {
+        const next = cursorAfter(list, opened.moment, [last.name, last.currency]);
+        return { items: lines.map(balanceView), next, moment: opened.moment };
       }
-      items.push(lineOf(line));
+      lines.push(line);
     }
-    return { items, next: null, moment: opened.moment };
+    return { items: lines.map(balanceView), next: null, moment: opened.moment };
   }
 
   private async find(period: string): Promise<Recorded | undefined> {
@@ -167,7 +167,7 @@ export class Periods {
   }
 
   /** The trial balance as an event can hold it: hashed as it is, and summed by marketplace. */
-  private async sumUp(moment: Moment): Promise<ClosePeriod['books']> {
+  async sumUp(moment: Moment): Promise<ClosePeriod['books']> {
     const hash = createHash('sha256');
     const sums = new Map<string, AccountBalance & { readonly marketplace?: string }>();
     let lines = 0;
@@ -207,12 +207,6 @@ export const reportedMoment = ({ asOf, position }: ClosedPeriod): Moment => ({ a
 /** The text that is hashed: a line for each ledger account and currency, its name, currency and amount between tabs. */
 const canonicalLine = ({ account, currency, balanceMinor }: AccountBalance): string =>
   `${account}\t${currency}\t${formatMinor(balanceMinor, currency)}\n`;
-
-const lineOf = ({ account, currency, balanceMinor }: AccountBalance): TrialBalanceLine => ({
-  account,
-  currency,
-  balance: formatMinor(balanceMinor, currency),
-});
 
 /** Of credits and receivables there are as many ledger accounts as credits and advertisers: they are summed by marketplace. */
 function summedAccount(name: string): Pick<BooksLine, 'account' | 'marketplace'> {

@@ -1,10 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
+import { ledgerAccountName } from '../accounts/domain/postings.js';
 import type { EventStore } from '../event-store/event-store.js';
 import { isRefusal } from '../kernel/refusal.js';
 import type { AccountKey, Balance } from '../read-models/accounts-queries.js';
 import type { Moment } from '../read-models/moment.js';
 import type { Queries } from '../read-models/queries.js';
 import type { ReadModels } from '../read-models/read-models.js';
+import { Books } from './journal.js';
 import { Qualifications } from './qualifications.js';
 import { balanceOf, checkpoints, replay, type Replayed } from './replay.js';
 
@@ -33,7 +35,7 @@ export interface CheckProgress {
 
 /**
  * Folds the log from its first event for each of several moments on both time axes, and compares every account's balance
- * and qualifications, every promotion's runs and every pair's rates with what the read models answer. The read models must have caught up.
+ * and qualifications, every promotion's runs, every pair's rates and every ledger account with what the read models answer. The read models must have caught up.
  */
 export async function checkReplay(
   store: EventStore,
@@ -53,6 +55,7 @@ export async function checkReplay(
     const replayed = await replay(store, moment, () => progress?.advance(1));
     events = Math.max(events, replayed.events);
     check.compare(replayed, moment);
+    await check.compareBooks(new Books(store, readModels), moment);
   }
   progress?.stop();
   return { moments, events, compared: check.compared, differences: check.differences };
@@ -95,6 +98,23 @@ class Check {
       const folded = completed.map((run) => ({ ...run, leftOut: run.leftOut ?? [] }));
       this.equal(`the runs of ${promotionId}`, folded, told, moment);
     }
+  }
+
+  /** Every ledger account with what the postings of the log come to, and with no other. */
+  async compareBooks(books: Books, moment: Moment): Promise<void> {
+    const replayed = new Map<string, bigint>();
+    for await (const { postings } of books.transactions(moment)) {
+      for (const { account, currency, amountMinor } of postings) {
+        const name = `${ledgerAccountName(account)} in ${currency}`;
+        replayed.set(name, amountMinor + (replayed.get(name) ?? 0n));
+      }
+    }
+    for await (const { account, currency, balanceMinor } of books.trialBalanceAll(moment)) {
+      const name = `${account} in ${currency}`;
+      this.equal(`what ${name} holds`, String(replayed.get(name) ?? 0n), String(balanceMinor), moment);
+      replayed.delete(name);
+    }
+    for (const [name, sum] of replayed) this.equal(`what ${name} holds`, String(sum), '0', moment);
   }
 
   private equal(what: string, replayed: unknown, answered: unknown, moment: Moment): void {

@@ -1,6 +1,5 @@
-import type { Position } from '../event-store/event-store.js';
 import { byCodeUnit } from '../kernel/identifiers.js';
-import { epochMs, type Instant, instantOf, plusMs } from '../kernel/instant.js';
+import { epochMs, instantOf, plusMs } from '../kernel/instant.js';
 import { formatMinor } from '../kernel/money.js';
 import { isRefusal, type Refusal } from '../kernel/refusal.js';
 import type { EntryKind } from '../read-models/books-model.js';
@@ -127,7 +126,7 @@ async function itemOf(
 const total = (amounts: Iterable<bigint>): bigint => [...amounts].reduce((sum, amount) => sum + amount, 0n);
 
 /** A question about the promotion's liabilities, at a position, so that it is answered the same for ever. */
-function question(path: string, { asOf, known }: { asOf: Instant; known: Position }, of: object, more: object): string {
+function question(path: string, { asOf, known }: Moment, of: object, more: object): string {
   const asked = { account: 'liabilities:credits', ...of, ...more, asOf, knownAt: `position:${known}` };
-  return `${path}?${new URLSearchParams(asked as Record<string, string>).toString()}`;
+  return `${path}?${new URLSearchParams(asked).toString()}`;
 }

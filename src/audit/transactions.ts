@@ -1,4 +1,4 @@
-import type { AccountEvent } from '../accounts/domain/events.js';
+import type { AccountEvent, ClickSpent, CreditApplied } from '../accounts/domain/events.js';
 import {
   effectiveAtOf,
   ledgerAccountName,
@@ -9,7 +9,6 @@ import {
 import type { EventStore, Position, Recorded } from '../event-store/event-store.js';
 import { never } from '../kernel/decider.js';
 import type { Instant } from '../kernel/instant.js';
-import type { Money } from '../kernel/money.js';
 import { isWithin } from '../read-models/books-queries.js';
 
 /** A posting, and the promotion whose credit, grant or breakage it is of. */
@@ -65,59 +64,24 @@ export class TransactionReader {
 
   /** The transactions of some account events, in their order. */
   async of(events: readonly Recorded[]): Promise<Transaction[]> {
-    for (const event of events) this.remember(event);
-    const facts = await this.find(events.flatMap((event) => this.missing(event)));
-    return events.flatMap((event) => this.transactionOf(event, facts));
+    for (const event of events) if (event.type === 'CreditApplied') this.remember(event);
+    const named = events.flatMap((event) => creditsOf(accountEvent(event)).map((id) => ({ stream: event.stream, id })));
+    // Noted down now: while others are looked for, they may be forgotten.
+    const promotions = new Map(named.map((credit) => [keyOf(credit), this.promotions.get(keyOf(credit))]));
+    const facts = await this.find([
+      ...named
+        .filter((credit) => promotions.get(keyOf(credit)) === undefined)
+        .map(({ stream, id }) => ({ stream, id: `CreditApplied:${id}` })),
+      ...events.flatMap(clickReversedBy),
+    ]);
+    for (const fact of facts.values()) if (fact.type === 'CreditApplied') this.remember(fact);
+    return events.flatMap((event) => transactionOf(event, promotions, facts));
   }
 
-  private transactionOf(recorded: Recorded, facts: ReadonlyMap<string, Recorded>): Transaction[] {
-    const { stream, revision, id, type, position, recordedAt } = recorded;
-    const event = accountEvent(recorded);
-    const factOf = (earlier: string): Recorded => {
-      const fact = facts.get(keyOf({ stream, id: earlier }));
-      if (!fact) throw new Error(`${stream} has no ${earlier}, which its ${id} names`);
-      return fact;
-    };
-    const context: PostingContext = {
-      promotionOf: (creditId) => {
-        const remembered = this.promotions.get(keyOf({ stream, id: creditId }));
-        return remembered ?? (factOf(`CreditApplied:${creditId}`).data as { promotionId: string }).promotionId;
-      },
-      clickOf: (clickId) => factOf(`ClickSpent:${clickId}`).data as { product: string; cost: Money },
-    };
-    const postings = postingsOf(event, context);
-    if (postings.length === 0) return [];
-    const { advertiserId, marketplace } = event.data;
-    return [
-      {
-        position,
-        recordedAt,
-        effectiveAt: effectiveAtOf(event),
-        event: { stream, revision, id, type },
-        advertiserId,
-        marketplace,
-        description: descriptionOf(event),
-        postings: postings.map((posting) => ({ ...posting, ...promotionOf(posting, context) })),
-      },
-    ];
-  }
-
-  private remember(recorded: Recorded): void {
-    const event = accountEvent(recorded);
-    if (event.type !== 'CreditApplied') return;
-    this.promotions.set(keyOf({ stream: recorded.stream, id: event.data.creditId }), event.data.promotionId);
+  private remember({ stream, data }: Recorded): void {
+    const { creditId, promotionId } = data as CreditApplied['data'];
+    this.promotions.set(keyOf({ stream, id: creditId }), promotionId);
     if (this.promotions.size > REMEMBERED_CREDITS) this.promotions.delete(this.promotions.keys().next().value!);
-  }
-
-  /** Facts that the event's postings need and that are not remembered. */
-  private missing(recorded: Recorded): Earlier[] {
-    const event = accountEvent(recorded);
-    const { stream } = recorded;
-    const credits = creditsOf(event)
-      .filter((creditId) => !this.promotions.has(keyOf({ stream, id: creditId })))
-      .map((creditId) => `CreditApplied:${creditId}`);
-    const clicks = event.type === 'ClickReversed' ? [`ClickSpent:${event.data.clickId}`] : [];
-    return [...credits, ...clicks].map((id) => ({ stream, id }));
   }
 
   private async find(wanted: readonly Earlier[]): Promise<ReadonlyMap<string, Recorded>> {
@@ -129,6 +93,41 @@ export class TransactionReader {
     }
     return facts;
   }
+}
+
+function transactionOf(
+  recorded: Recorded,
+  promotions: ReadonlyMap<string, string | undefined>,
+  facts: ReadonlyMap<string, Recorded>,
+): Transaction[] {
+  const { stream, revision, id, type, position, recordedAt } = recorded;
+  const event = accountEvent(recorded);
+  const factOf = (earlier: string): Recorded => {
+    const fact = facts.get(keyOf({ stream, id: earlier }));
+    if (!fact) throw new Error(`${stream} has no ${earlier}, which its ${id} names`);
+    return fact;
+  };
+  const context: PostingContext = {
+    promotionOf: (creditId) =>
+      promotions.get(keyOf({ stream, id: creditId })) ??
+      (factOf(`CreditApplied:${creditId}`).data as CreditApplied['data']).promotionId,
+    clickOf: (clickId) => factOf(`ClickSpent:${clickId}`).data as ClickSpent['data'],
+  };
+  const postings = postingsOf(event, context);
+  if (postings.length === 0) return [];
+  const { advertiserId, marketplace } = event.data;
+  return [
+    {
+      position,
+      recordedAt,
+      effectiveAt: effectiveAtOf(event),
+      event: { stream, revision, id, type },
+      advertiserId,
+      marketplace,
+      description: descriptionOf(event),
+      postings: postings.map((posting) => ({ ...posting, ...promotionOf(posting, context) })),
+    },
+  ];
 }
 
 /** Whether the transaction is of the filter; its moment apart. */
@@ -148,6 +147,10 @@ export const matchesEntry = (filter: JournalFilter, { account, currency, promoti
   (filter.account === undefined || isWithin(ledgerAccountName(account), filter.account));
 
 const accountEvent = ({ type, data }: Recorded): AccountEvent => ({ type, data }) as AccountEvent;
+
+/** The click that an event reverses. */
+const clickReversedBy = ({ stream, type, data }: Recorded): Earlier[] =>
+  type === 'ClickReversed' ? [{ stream, id: `ClickSpent:${(data as { clickId: string }).clickId}` }] : [];
 
 /** A blank is in no stream's name. */
 const keyOf = ({ stream, id }: Earlier): string => `${stream} ${id}`;

@@ -101,12 +101,19 @@ export function addLedgerCommands(program: Command): void {
   program
     .command('replay')
     .description('fold the log from its first event')
-    .option('--check', 'compare balances, qualifications, runs and rates with it, at several moments')
+    .option('--check', 'compare balances, qualifications, runs, rates and the books with it, at several moments')
     .option('--as-of <instant>', 'what had happened by then; now by default', instant)
     .option('--known-at <moment>', 'as known at a recorded instant, or at position:N', knownAt)
+    .option(
+      '--until <moment>',
+      'rebuild the ledger as it was known at a recorded instant, or at position:N, …',
+      knownAt,
+    )
+    .option('--into <file>', '… into this file, which can be served with --read-only')
     .option('--json', 'for machines')
-    .action(({ json, check, ...asked }: Output & MomentAsked & { check?: boolean }) =>
-      withLedger(async (app) => {
+    .action(async ({ json, check, until, into, ...asked }: ReplayOptions) => {
+      if (until !== undefined || into !== undefined) return rebuild(until, into, json);
+      await withLedger(async (app) => {
         await upToDate(app.get(ReadModels));
         const store = app.get(EventStore);
         if (check) {
@@ -128,8 +135,8 @@ export function addLedgerCommands(program: Command): void {
             (a) => `${a.advertiserId} ${a.marketplace}: ${a.currency} ${a.available}, billed ${a.billed}`,
           ),
         ]);
-      }),
-    );
+      });
+    });
 
   program
     .command('demo')
@@ -151,8 +158,23 @@ export function addLedgerCommands(program: Command): void {
     });
 }
 
+type KnownAt = NonNullable<MomentAsked['knownAt']>;
+type ReplayOptions = Output & MomentAsked & { check?: boolean; until?: KnownAt; into?: string };
+
+/** Into a file that is not there yet, or goes on with one that an interrupted rebuild has left. */
+async function rebuild(until: KnownAt | undefined, into: string | undefined, json: boolean | undefined): Promise<void> {
+  if (until === undefined || into === undefined) throw new RefusedError('--until and --into belong together');
+  const copied = await copyStore(loadSettings(process.env).store, `sqlite:${into}`, progressOn(process.stderr), until);
+  print(json, { ...copied, head: String(copied.head), equal: copied.difference === null }, () => copyLines(copied));
+  if (copied.difference !== null) process.exitCode = DIFFERS;
+}
+
 async function demo({ advertisers, seed }: { advertisers: number; seed: number }): Promise<void> {
-  for (const suffix of ['', '.models', '.snapshots'].flatMap((file) => [file, `${file}-wal`, `${file}-shm`])) {
+  for (const suffix of ['', '.models', '.seals', '.snapshots'].flatMap((file) => [
+    file,
+    `${file}-wal`,
+    `${file}-shm`,
+  ])) {
     rmSync(`${DEMO_STORE}${suffix}`, { force: true });
   }
   const store = `sqlite:${DEMO_STORE}`;

@@ -51,8 +51,9 @@ export function print(json: boolean | undefined, answer: object, lines: () => re
 export class RefusedError extends Error {}
 
 export function unlessRefused<T extends object>(answer: T | Refusal): T {
-  if (isRefusal(answer)) throw new RefusedError(`${answer.refused}: ${answer.detail}`);
-  return answer;
+  if (!isRefusal(answer)) return answer;
+  const { refused, detail, errors = [] } = answer;
+  throw new RefusedError([`${refused}: ${detail}`, ...errors.map(({ message }) => `  ${message}`)].join('\n'));
 }
 
 export function instant(text: string): Instant {

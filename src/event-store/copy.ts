@@ -8,7 +8,7 @@ export class CopyRefusedError extends Error {
 }
 
 export interface Copied {
-  /** The source's last position when the copy began: what was appended to it later is not copied. */
+  /** The source's last position when the copy began, or the one it was to end at: what comes later is not copied. */
   readonly head: Position;
   /** Events that the target held already, and those that were appended to it. */
   readonly held: number;
@@ -36,10 +36,17 @@ const BATCH_EVENTS = 500;
  * Brings the events of one store into another, up to the source's head: streams, revisions, ids, data, metadata and the
  * times of recording are kept, positions are the target's own. It may be interrupted at any moment and started again:
  * where to go on is what the target itself says, which must hold a beginning of the source's log and nothing else.
- * Throws CopyRefusedError, or StoreUnavailableError.
+ * With `until` it ends at that position, and the target is the ledger as it was then. Throws CopyRefusedError, or
+ * StoreUnavailableError.
  */
-export async function copyLedger(source: EventStore, target: EventStore, progress: CopyProgress): Promise<Copied> {
-  const head = await source.head();
+export async function copyLedger(
+  source: EventStore,
+  target: EventStore,
+  progress: CopyProgress,
+  until?: Position,
+): Promise<Copied> {
+  const end = await source.head();
+  const head = until !== undefined && until < end ? until : end;
   const log = upTo(source, head, percentOf(progress, 'copying, in %', head));
   let counts: Pick<Copied, 'held' | 'appended'>;
   try {
@@ -50,7 +57,7 @@ export async function copyLedger(source: EventStore, target: EventStore, progres
     await log.return();
   }
   const verdict = await compare(source, target, head, progress);
-  return { head, ...counts, ...verdict, hasGrown: (await source.head()) > head };
+  return { head, ...counts, ...verdict, hasGrown: until === undefined && (await source.head()) > head };
 }
 
 type Log = AsyncGenerator<Recorded, void>;

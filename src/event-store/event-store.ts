@@ -54,6 +54,14 @@ export interface AppendConflict {
   readonly currentRevision: number;
 }
 
+/** What stands in the place of an event that cannot be read. */
+export interface Unreadable {
+  /** Where; 0 for what concerns the file as a whole. */
+  readonly position: Position;
+  /** What is wrong, in words. */
+  readonly fault: string;
+}
+
 /** Keeps events of streams whose names begin with one of these. */
 export interface LogFilter {
   readonly streamPrefixes: readonly string[];

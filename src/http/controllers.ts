@@ -1,6 +1,9 @@
 import type { Type } from '@nestjs/common';
 import { AccountsController } from '../accounts/http/accounts.controller.js';
 import { BooksController } from '../audit/http/books.controller.js';
+import { ExportsController } from '../audit/http/exports.controller.js';
+import { PeriodsController } from '../audit/http/periods.controller.js';
+import { ReportsController } from '../audit/http/reports.controller.js';
 import { ProofsController } from '../audit/http/proofs.controller.js';
 import { FxController } from '../fx/http/fx.controller.js';
 import { NoticesController } from '../notices/http/notices.controller.js';
@@ -13,7 +16,8 @@ import { HealthController } from './health.controller.js';
 
 /**
  * Everything that answers over HTTP. The module that declares them provides CommandGateway, Queries, Disbursements,
- * Previews, ExpiryRuns, EventStore, Proofs, Checkpoints, SigningKey, NoticeFeed, Webhooks and Readiness.
+ * Previews, ExpiryRuns, EventStore, Books, Periods, LateFacts, Diff, GapReport, Exports, Proofs, Checkpoints, SigningKey,
+ * NoticeFeed, Webhooks and Readiness.
  */
 export const CONTROLLERS: Type[] = [
   CommandsController,
@@ -22,6 +26,9 @@ export const CONTROLLERS: Type[] = [
   SchemasController,
   FxController,
   BooksController,
+  ExportsController,
+  PeriodsController,
+  ReportsController,
   EventsController,
   ProofsController,
   NoticesController,

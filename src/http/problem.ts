@@ -5,6 +5,7 @@ import { type Fault, isRefusal, type Refusal, type RefusalCode } from '../kernel
 /** Codes that only this edge answers with; the others are the ledger's refusals. */
 type EdgeCode =
   | 'malformed-json'
+  | 'forbidden'
   | 'batch-too-large'
   | 'unsupported-media-type'
   | 'malformed-request'
@@ -109,6 +110,7 @@ export function orThrow<T>(answer: T | Refusal): T {
 /** Errors of other layers that have a code. They are known by name: this folder depends on nobody who throws them. */
 const NAMED: Readonly<Record<string, readonly [ProblemCode, string]>> = {
   BatchTooLargeError: ['batch-too-large', 'The fact is larger than the store takes.'],
+  ReadOnlyError: ['forbidden', 'This ledger is served read-only: nothing is recorded in it.'],
   NotCaughtUpError: ['not-caught-up', 'The position asked for was not reached in time; ask again.'],
   SealsLagError: ['not-caught-up', 'Sealing has not come so far yet; ask again.'],
   SealBrokenError: ['seal-broken', 'The event is not what was sealed: verify the ledger.'],

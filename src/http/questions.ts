@@ -56,18 +56,17 @@ function parseKnownAt(text: unknown): KnownAt | undefined {
   return instant && { asked: text, at: { instant } };
 }
 
-const KnownAtField = () =>
+export const KnownAtField = (
+  description = 'Answer as the log said it at this recorded instant, or `position:N`. By default all of it.',
+  options: FieldOptions = { optional: true },
+) =>
   field(
     {
-      docs: {
-        type: String,
-        description: 'Answer as the log said it at this recorded instant, or `position:N`. By default all of it.',
-        example: 'position:42',
-      },
+      docs: { type: String, description, example: 'position:42' },
       rules: [rule('knownAt', 'must be an RFC 3339 instant or position:N', (text) => parseKnownAt(text) !== undefined)],
       normalize: parseKnownAt,
     },
-    { optional: true },
+    options,
   );
 
 export class KnownQuery {

@@ -52,12 +52,21 @@ const SCHEMA = `
   CREATE INDEX IF NOT EXISTS account_clicks ON account_lines (account, click_id) WHERE kind = 'click';
   CREATE INDEX IF NOT EXISTS accounts_by_name ON accounts (${ACCOUNT_NAME})`;
 
+/** So many accounts are remembered. */
+const REMEMBERED_ACCOUNTS = 10_000;
+
+interface RememberedAccount {
+  readonly id: bigint;
+  readonly context: PostingContext;
+}
+
 const HALF = 32n;
 export const joined = (high: bigint, low: bigint): bigint => (high << HALF) + low;
 
 /** Writes down the postings of account events. The accounts model is fed before it: it has the accounts and credits. */
 export class BooksModel implements ReadModel {
   private readonly sections = new Map<string, bigint>();
+  private readonly accounts = new Map<string, RememberedAccount>();
   private readonly statements: Record<'account' | 'promotion' | 'click' | 'section' | 'open' | 'entry', StatementSync>;
 
   constructor(db: ReadModelDatabase) {
@@ -65,7 +74,8 @@ export class BooksModel implements ReadModel {
     this.statements = {
       account: db.prepare('SELECT id, currency FROM accounts WHERE advertiser_id = ? AND marketplace = ?'),
       promotion: db.prepare('SELECT promotion_id AS promotionId FROM credits WHERE account = ? AND credit_id = ?'),
-      click: db.prepare(`SELECT product, amount, billable FROM account_lines
+      // Without being told, SQLite would rather look through all lines of the account.
+      click: db.prepare(`SELECT product, amount, billable FROM account_lines INDEXED BY account_clicks
         WHERE kind = 'click' AND account = ? AND click_id = ?`),
       section: db.prepare(`SELECT id FROM ledger_sections
         WHERE kind = ? AND name = ? AND marketplace = ? AND currency = ?`),
@@ -79,12 +89,8 @@ export class BooksModel implements ReadModel {
     const kind = ENTRY_KINDS.indexOf(type as EntryKind);
     if (kind < 0 || !stream.startsWith('account-')) return;
     const event = { type, data } as AccountEvent;
-    const { advertiserId, marketplace } = event.data;
-    const { id: account, currency } = this.statements.account.get(advertiserId, marketplace) as {
-      id: bigint;
-      currency: string;
-    };
-    const context = this.contextOf(account, currency);
+    const { marketplace } = event.data;
+    const { id: account, context } = this.accountOf(stream, event);
     const effectiveMs = epochMs(effectiveAtOf(event));
     const sums = new Map<bigint, bigint>();
     for (const posting of postingsOf(event, context)) {
@@ -99,13 +105,29 @@ export class BooksModel implements ReadModel {
 
   forget(): void {
     this.sections.clear();
+    this.accounts.clear();
   }
 
-  private contextOf(account: bigint, currency: string): PostingContext {
-    return {
-      promotionOf: (creditId) => this.statements.promotion.get(account, creditId)!['promotionId'] as string,
-      clickOf: (clickId) => clickIn(this.statements.click.get(account, clickId)!, currency),
+  /** Accounts are remembered with the promotions of their credits; all are forgotten when they become many. */
+  private accountOf(stream: string, { data: { advertiserId, marketplace } }: AccountEvent): RememberedAccount {
+    const remembered = this.accounts.get(stream);
+    if (remembered) return remembered;
+    const { id, currency } = this.statements.account.get(advertiserId, marketplace) as { id: bigint; currency: string };
+    const promotions = new Map<string, string>();
+    const context: PostingContext = {
+      promotionOf: (creditId) => {
+        const known = promotions.get(creditId);
+        if (known !== undefined) return known;
+        const promotionId = String(this.statements.promotion.get(id, creditId)!['promotionId']);
+        promotions.set(creditId, promotionId);
+        return promotionId;
+      },
+      clickOf: (clickId) => clickIn(this.statements.click.get(id, clickId)!, currency),
     };
+    if (this.accounts.size >= REMEMBERED_ACCOUNTS) this.accounts.clear();
+    const account = { id, context };
+    this.accounts.set(stream, account);
+    return account;
   }
 
   /** What accounts are billed has no section. */

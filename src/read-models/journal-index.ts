@@ -71,7 +71,7 @@ export class JournalIndex {
     };
   }
 
-  ofSections(sections: readonly bigint[], after: JournalPlace, untilMs: number): Generator<JournalRow> {
+  ofSections(sections: readonly bigint[], after: JournalPlace, untilMs: number): Generator<JournalRow, undefined> {
     return this.merged(
       sections.map((section) => this.reading(this.statements.section, section)),
       after,
@@ -85,7 +85,7 @@ export class JournalIndex {
     marketplace: string | undefined,
     after: JournalPlace,
     untilMs: number,
-  ): Generator<JournalRow> {
+  ): Generator<JournalRow, undefined> {
     const accounts = this.statements.accounts
       .all(advertiserId)
       .filter((account) => marketplace === undefined || account['marketplace'] === marketplace);
@@ -99,7 +99,7 @@ export class JournalIndex {
   }
 
   /** The rows of all sources in order: an event that is in several is given once. */
-  private *merged(sources: readonly Read[], after: JournalPlace, untilMs: number): Generator<JournalRow> {
+  private *merged(sources: readonly Read[], after: JournalPlace, untilMs: number): Generator<JournalRow, undefined> {
     const open = sources.map((read) => new Source(read, after, untilMs)).filter((source) => source.head !== undefined);
     while (open.length > 0) {
       const first = open.reduce((a, b) => (isBefore(b.head!, a.head!) ? b : a)).head!;
@@ -109,6 +109,7 @@ export class JournalIndex {
         open.splice(0, open.length, ...open.filter(({ head }) => head !== undefined));
       }
     }
+    return undefined;
   }
 
   /** How the store finds the row's event. */

@@ -4,15 +4,13 @@ import { ledgerAccountName, type LedgerAccount } from '../../src/accounts/domain
 import { beancount, beancountAccountName, hledger, ledger } from '../../src/audit/exports/journals.js';
 import type { Transaction } from '../../src/audit/transactions.js';
 import { formatMinor } from '../../src/kernel/money.js';
-import { openBookkeepers, withFile, type Bookkeeper, type Holdings } from '../support/bookkeepers.js';
+import { BOOKKEEPERS, whyNoBookkeepers, withFile, type Bookkeeper, type Holdings } from '../support/bookkeepers.js';
 import { streamed, textOf, transactions } from './transactions.js';
 
 /** A failure names the seed and path that replay it. */
 const RUNS = Number(process.env['EXPORT_RUNS'] ?? 25);
 
-const bookkeepers = openBookkeepers();
-if (typeof bookkeepers === 'string') process.stderr.write(`skipped: ${bookkeepers}\n`);
-const withThem = typeof bookkeepers === 'string' ? describe.skip : describe;
+const withThem = whyNoBookkeepers() === undefined ? describe : describe.skip;
 
 const FORMATS = { hledger, ledger, beancount };
 const nameOf = (format: Bookkeeper['format']) => (format === 'beancount' ? beancountAccountName : ledgerAccountName);
@@ -31,7 +29,7 @@ function expected(all: readonly Transaction[], name: (account: LedgerAccount) =>
 }
 
 withThem('transactions of any accounts, words, days and currencies', () => {
-  it.each(typeof bookkeepers === 'string' ? [] : bookkeepers)(
+  it.each(BOOKKEEPERS)(
     'are read by $format without a complaint, to the last cent, whole and up to a day',
     async ({ format, check, holdings, atCost }) => {
       await fc.assert(

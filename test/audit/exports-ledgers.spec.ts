@@ -27,26 +27,28 @@ import { holding, isSwept } from '../support/auditor/credits.js';
 import { factsOf, type Credit, type Log } from '../support/auditor/facts.js';
 import { decimal, digitsOf, scaled } from '../support/auditor/money.js';
 import { ms } from '../support/auditor/time.js';
-import { openBookkeepers, withFile, type Bookkeeper, type Holdings } from '../support/bookkeepers.js';
+import { BOOKKEEPERS, whyNoBookkeepers, withFile, type Bookkeeper, type Holdings } from '../support/bookkeepers.js';
 import { textOf } from './transactions.js';
 
 /** A failure names the seed and path that replay it. */
 const RUNS = Number(process.env['EXPORT_RUNS'] ?? 15);
 
-const bookkeepers = openBookkeepers();
-if (typeof bookkeepers === 'string') process.stderr.write(`skipped: ${bookkeepers}\n`);
-const withThem = typeof bookkeepers === 'string' ? describe.skip : describe;
-const all = typeof bookkeepers === 'string' ? [] : bookkeepers;
+const withThem = whyNoBookkeepers() === undefined ? describe : describe.skip;
 
 /** The journal of a moment, in a file of the program's. */
-async function exported<T>(books: Books, { format }: Bookkeeper, moment: Moment, use: (file: string) => T): Promise<T> {
-  const { chunks, fileName } = new Exports(books).open(format, moment, {});
+async function exported<T>(
+  app: INestApplicationContext,
+  { format }: Bookkeeper,
+  moment: Moment,
+  use: (file: string) => T,
+): Promise<T> {
+  const { chunks, fileName } = app.get(Exports).journal(format, moment, {});
   return withFile(fileName, await textOf(chunks), use);
 }
 
 /** Our own trial balance, its accounts called as the program calls them. */
-async function trialBalance(books: Books, { format }: Bookkeeper, moment: Moment): Promise<Holdings> {
-  const balances = await Array.fromAsync(books.trialBalanceAll(moment));
+async function trialBalance(app: INestApplicationContext, { format }: Bookkeeper, moment: Moment): Promise<Holdings> {
+  const balances = await Array.fromAsync(app.get(Books).trialBalanceAll(moment));
   const named = (account: string) =>
     format === 'beancount'
       ? beancountAccountName(account.split(':').map(decodeURIComponent) as unknown as LedgerAccount)
@@ -63,7 +65,6 @@ const MOMENTS = ['2022-10-20T00:00:00.000Z', '2022-11-15T00:00:00.000Z', '2023-0
 
 withThem('the demo ledger', () => {
   let app: INestApplicationContext;
-  let books: Books;
   let head: bigint;
   beforeAll(async () => {
     const settings = loadSettings({ PROMOLEDGER_STORE: 'memory:', PROMOLEDGER_SCHEDULER: 'off' });
@@ -79,19 +80,18 @@ withThem('the demo ledger', () => {
     });
     expect(fine).toBe(true);
     await app.get(ReadModels).caughtUp();
-    books = new Books(app.get(EventStore), app.get(ReadModels));
     head = await app.get(EventStore).head();
   }, 120_000);
   afterAll(() => app.close());
 
-  describe.each(all)('in $format', (bookkeeper) => {
+  describe.each(BOOKKEEPERS)('in $format', (bookkeeper) => {
     it.each(MOMENTS)(
       'is read without a complaint, and its balances are ours to the last cent, as of %s',
       async (asOf) => {
         const moment = { asOf, known: head };
-        const ours = await trialBalance(books, bookkeeper, moment);
+        const ours = await trialBalance(app, bookkeeper, moment);
         expect(ours.size).toBeGreaterThan(20);
-        await exported(books, bookkeeper, moment, (file) => {
+        await exported(app, bookkeeper, moment, (file) => {
           bookkeeper.check(file);
           expect(bookkeeper.holdings(file)).toEqual(ours);
         });
@@ -100,19 +100,19 @@ withThem('the demo ledger', () => {
 
     it("comes to the same by the program's own end dates, from one file with everything", async () => {
       const ours = await Promise.all(
-        MOMENTS.map((asOf) => trialBalance(books, bookkeeper, { asOf: lastBefore(asOf), known: head })),
+        MOMENTS.map((asOf) => trialBalance(app, bookkeeper, { asOf: lastBefore(asOf), known: head })),
       );
       const everything = { asOf: '9999-12-31T23:59:59.999Z' as Instant, known: head };
-      await exported(books, bookkeeper, everything, (file) => {
+      await exported(app, bookkeeper, everything, (file) => {
         expect(MOMENTS.map((asOf) => bookkeeper.holdings(file, asOf.slice(0, 10)))).toEqual(ours);
       });
     });
 
     it('is as known at an earlier position, too', async () => {
       const moment = { asOf: MOMENTS[2]!, known: head / 2n };
-      const ours = await trialBalance(books, bookkeeper, moment);
-      expect(ours).not.toEqual(await trialBalance(books, bookkeeper, { ...moment, known: head }));
-      await exported(books, bookkeeper, moment, (file) => {
+      const ours = await trialBalance(app, bookkeeper, moment);
+      expect(ours).not.toEqual(await trialBalance(app, bookkeeper, { ...moment, known: head }));
+      await exported(app, bookkeeper, moment, (file) => {
         bookkeeper.check(file);
         expect(bookkeeper.holdings(file)).toEqual(ours);
       });
@@ -148,7 +148,7 @@ const sumsByCurrency = (holdings: Holdings): ReadonlyMap<string, bigint> => {
 };
 
 withThem('random histories, in hledger', () => {
-  const [hledger] = all;
+  const [hledger] = BOOKKEEPERS;
 
   it(`add up to zero at cost, and owe what the auditor says that credits still hold, at any moment`, async () => {
     let owing = 0;
@@ -159,12 +159,11 @@ withThem('random histories, in hledger', () => {
           const player = new Player(ledger, await recordRates(ledger), new Coverage(), history, 'x');
           await player.play();
           const { log } = player.auditor;
-          const books = new Books(ledger.app.get(EventStore), ledger.app.get(ReadModels));
           const end = { position: await ledger.app.get(EventStore).head(), order: log.length };
           const cuts = [end, ...player.known.slice(-20).filter((_, index) => index % 7 === 0)];
           for (const { position, order } of cuts) {
             for (const asOf of ['2022-10-25T00:00:00.000Z', '2022-11-20T00:00:00.000Z', NOW] as Instant[]) {
-              await exported(books, hledger!, { asOf, known: BigInt(position) }, (file) => {
+              await exported(ledger.app, hledger!, { asOf, known: BigInt(position) }, (file) => {
                 hledger!.check(file);
                 const sums = [...sumsByCurrency(hledger!.atCost!(file)).values()];
                 expect(sums.filter((sum) => sum !== 0n)).toEqual([]);

@@ -56,6 +56,7 @@ export const reasons = fc.oneof(
     '=1+1',
     '  two  blanks  ; a comment',
     'a, date: 2001-01-01, b:c',
+    'x  ; [2001-01-01=2002-02-02] date:2001-01-01',
     '[2001-01-01=2002-02-02] [=2003-03-03]',
     'line\nliabilities:credits:x  1.00 EUR\r\n\r\n2022-01-01 * "x"',
     '"quoted" \\n \\ | \u2028 \u0000 \u0085 \t ﻿ 100 % {a} (b) <c> #tag ^link @ @@ = * !',
@@ -114,7 +115,8 @@ export const transactions = (earliest = '0000-01-01T00:00:00Z'): fc.Arbitrary<re
         effectiveAt: instants(earliest),
         recordedAt: instants(earliest),
       }),
-      { minLength: 1, maxLength: 40 },
+      // So many that a trap which few fall into is found in few runs: each of them starts programs.
+      { minLength: 1, maxLength: 60, size: 'max' },
     )
     .map((all) =>
       all.map(({ legs, advertiserId, marketplace, id, reason, effectiveAt, recordedAt }, index) => ({

@@ -147,6 +147,7 @@ describe('replay --check', () => {
       'which accounts',
     ],
     ['a rate that was changed', `UPDATE fx_rates SET rate = '1.1'`, 'rates'],
+    ['an entry of the books that was changed', 'UPDATE ledger_entries SET low = low + 1', 'holds'],
     ['a run that is gone', `DELETE FROM promotion_events WHERE type = 'DisbursementRunCompleted'`, 'runs'],
   ])('finds %s', async (_what, sql, where) => {
     const models = new DatabaseSync(`${ledger}.models`);

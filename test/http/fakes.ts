@@ -1,8 +1,7 @@
-import { Module } from '@nestjs/common';
+import 'reflect-metadata';
+import { Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { ExpiryRuns } from '../../src/accounts/expiry.js';
-import { Books } from '../../src/audit/journal.js';
 import { CommandGateway, type ItemResult } from '../../src/commands/gateway.js';
 import { EventStore } from '../../src/event-store/event-store.js';
 import { MemoryEventStore } from '../../src/event-store/memory/memory-event-store.js';
@@ -10,11 +9,6 @@ import { CONTROLLERS } from '../../src/http/controllers.js';
 import { type Check, Readiness } from '../../src/http/health.controller.js';
 import { createAdapter, dressApp } from '../../src/http/server.js';
 import { instantOf } from '../../src/kernel/instant.js';
-import { NoticeFeed } from '../../src/notices/feed.js';
-import { Webhooks } from '../../src/notices/webhooks.js';
-import { Disbursements } from '../../src/promotions/disbursements.js';
-import { Previews } from '../../src/promotions/preview.js';
-import { Queries } from '../../src/read-models/queries.js';
 
 export const NOW = instantOf(Date.parse('2022-10-10T00:00:00Z'));
 
@@ -64,19 +58,17 @@ export class Fakes {
   }
 }
 
+/** Every service that a controller asks for. */
+const services = () =>
+  new Set(CONTROLLERS.flatMap((each) => (Reflect.getMetadata('design:paramtypes', each) ?? []) as Type[]));
+
 /** The controllers over fakes, dressed as the service is. */
 export async function appOf(fakes: Fakes): Promise<NestFastifyApplication> {
   @Module({
     controllers: CONTROLLERS,
     providers: [
+      ...[...services()].map((provide) => ({ provide, useFactory: () => fakes.service() })),
       { provide: CommandGateway, useValue: fakes },
-      { provide: Queries, useFactory: () => fakes.service() },
-      { provide: Disbursements, useFactory: () => fakes.service() },
-      { provide: Books, useFactory: () => fakes.service() },
-      { provide: Previews, useFactory: () => fakes.service() },
-      { provide: ExpiryRuns, useFactory: () => fakes.service() },
-      { provide: NoticeFeed, useFactory: () => fakes.service() },
-      { provide: Webhooks, useFactory: () => fakes.service() },
       { provide: EventStore, useValue: fakes.store },
       { provide: Readiness, useValue: { checks: async () => fakes.checks } },
     ],

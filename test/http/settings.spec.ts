@@ -11,6 +11,10 @@ describe('settings', () => {
       store: 'sqlite:./data/ledger.db',
       streamPrefix: '',
       cachePath: './data/ledger.db',
+      ledgerName: 'promoledger',
+      signingKey: { path: './data/ledger.db.key', isSet: false },
+      checkpointEveryMs: 3_600_000,
+      readOnly: false,
       scheduler: true,
       auth: null,
     });
@@ -37,6 +41,10 @@ describe('settings', () => {
       store: 'memory:',
       streamPrefix: '',
       cachePath: null,
+      ledgerName: 'promoledger',
+      signingKey: null,
+      checkpointEveryMs: 3_600_000,
+      readOnly: false,
       scheduler: false,
       auth: null,
     });
@@ -44,9 +52,36 @@ describe('settings', () => {
     expect(loadSettings({ PORT: '', HOST: '' })).toMatchObject({ port: 3000, host: '127.0.0.1' });
   });
 
+  it('say who signs checkpoints, and how often', () => {
+    const given = {
+      PROMOLEDGER_LEDGER_NAME: 'ledger.example.com/eu',
+      PROMOLEDGER_SIGNING_KEY: '/etc/promoledger/key.pem',
+      PROMOLEDGER_CHECKPOINT_EVERY: 'PT15M',
+    };
+    expect(loadSettings(given)).toMatchObject({
+      ledgerName: 'ledger.example.com/eu',
+      signingKey: { path: '/etc/promoledger/key.pem', isSet: true },
+      checkpointEveryMs: 900_000,
+    });
+    expect(loadSettings({ PROMOLEDGER_CHECKPOINT_EVERY: 'off' }).checkpointEveryMs).toBeNull();
+  });
+
+  it('performs nothing by itself on a ledger that is read only', () => {
+    expect(loadSettings({ PROMOLEDGER_READ_ONLY: 'on', PROMOLEDGER_SCHEDULER: 'on' })).toMatchObject({
+      readOnly: true,
+      scheduler: false,
+    });
+  });
+
   it.each([
     ['HOST', 'a b'],
     ['HOST', 'http://here/'],
+    ['PROMOLEDGER_LEDGER_NAME', 'a ledger'],
+    ['PROMOLEDGER_LEDGER_NAME', 'a+b'],
+    ['PROMOLEDGER_LEDGER_NAME', 'l\u00e4dger'],
+    ['PROMOLEDGER_CHECKPOINT_EVERY', '1h'],
+    ['PROMOLEDGER_CHECKPOINT_EVERY', 'PT0S'],
+    ['PROMOLEDGER_CHECKPOINT_EVERY', 'P1D'],
     ['PORT', '-1'],
     ['PORT', '65536'],
     ['PORT', '3000.5'],
@@ -70,6 +105,7 @@ describe('settings', () => {
     ['PROMOLEDGER_LIMITS_STORE', 'redis://:secret@'],
     ['PROMOLEDGER_MAX_CONNECTIONS', '0'],
     ['PROMOLEDGER_SCHEDULER', 'OFF'],
+    ['PROMOLEDGER_READ_ONLY', 'yes'],
     ['PROMOLEDGER_CLOCK', '2022-10-04'],
     ['PROMOLEDGER_CLOCK', 'line\nbreak'],
   ])('%s=%j is one clear line, without secrets', (name, value) => {

@@ -9,6 +9,8 @@ import { isRefusal } from '../../src/kernel/refusal.js';
 import { AccountsModel } from '../../src/read-models/accounts-model.js';
 import { AccountQueries } from '../../src/read-models/accounts-queries.js';
 import { AccountsReader } from '../../src/read-models/accounts-reader.js';
+import { BooksModel } from '../../src/read-models/books-model.js';
+import { BooksQueries } from '../../src/read-models/books-queries.js';
 import { ClickExplanations } from '../../src/read-models/click-explanation.js';
 import { ReadModelDatabase } from '../../src/read-models/database.js';
 import { Statements } from '../../src/read-models/statement.js';
@@ -38,9 +40,11 @@ export class AccountHistory {
   readonly events: Recorded[] = [];
   readonly db = new ReadModelDatabase(':memory:');
   readonly model = new AccountsModel(this.db);
+  readonly booksModel = new BooksModel(this.db);
   readonly queries: AccountQueries;
   readonly statements: Statements;
   readonly clicks: ClickExplanations;
+  readonly books: BooksQueries;
   private readonly byId = new Map<string, Recorded>();
   private state = accountDecider.initial;
 
@@ -48,6 +52,7 @@ export class AccountHistory {
     const reader = new AccountsReader(this.db, this.model);
     this.queries = new AccountQueries(this.db, reader, () => 30 * DAY_MS);
     this.statements = new Statements(this.db, reader);
+    this.books = new BooksQueries(this.db, reader);
     this.clicks = new ClickExplanations(this as Pick<EventStore, 'find'> as EventStore, reader);
     this.record({ type: 'AccountOpened', data: { ...ACCOUNT, currency: 'EUR', occurredAt: openedAt } });
   }
@@ -131,6 +136,7 @@ export class AccountHistory {
     this.events.push(recorded);
     this.byId.set(recorded.id, recorded);
     this.model.apply(recorded);
+    this.booksModel.apply(recorded);
   }
 
   find(_stream: string, ids: readonly string[]): Promise<ReadonlyMap<string, Recorded>> {

@@ -11,9 +11,9 @@ export interface Bookkeeper {
   /** Of the program's file, as the exports call it. */
   readonly format: 'hledger' | 'ledger' | 'beancount';
   /** Reads the journal, as strictly as it can, and throws with whatever it says of it: to be silent is to agree. */
-  check(file: string): void;
+  readonly check: (file: string) => void;
   /** What accounts hold; with `until`, by that day's beginning (`2022-11-01`). */
-  holdings(file: string, until?: string): Holdings;
+  readonly holdings: (file: string, until?: string) => Holdings;
   /** The same at cost. Beancount, which divides a total cost by the amount, has none that is exact. */
   readonly atCost?: (file: string) => Holdings;
 }
@@ -84,7 +84,7 @@ function beancountHoldings(file: string, day?: string): Holdings {
   );
 }
 
-const BOOKKEEPERS: readonly Bookkeeper[] = [
+export const BOOKKEEPERS: readonly Bookkeeper[] = [
   {
     format: 'hledger',
     check: (file) => void run('hledger', ['-f', file, 'check', '--strict']),
@@ -104,14 +104,15 @@ const BOOKKEEPERS: readonly Bookkeeper[] = [
   },
 ];
 
-/** The three programs, or why they are not there. Throws where they must be. */
-export function openBookkeepers(): readonly Bookkeeper[] | string {
+/** Why these tests are skipped here, if they are; it is told once. Throws where they must not be. */
+export function whyNoBookkeepers(): string | undefined {
   try {
     for (const program of ['hledger', 'ledger', 'bean-check', 'bean-query']) run(program, ['--version']);
-    return BOOKKEEPERS;
+    return undefined;
   } catch (error) {
     const reason = `hledger, ledger and Beancount are not here: ${(error as Error).message} (scripts/bookkeepers.sh installs them)`;
     if (REQUIRED) throw new Error(reason, { cause: error });
+    process.stderr.write(`skipped: ${reason}\n`);
     return reason;
   }
 }

@@ -68,7 +68,7 @@ export function postingsOf(event: AccountEvent, context: PostingContext): readon
     case 'ImpressionsSpent': {
       const { advertiserId, marketplace, product, cost, draws, billable } = event.data;
       const { currency } = cost;
-      return gathered([
+      return withoutZeros([
         ...draws.map((draw) => creditLeg(event.data, draw, 1n)),
         leg(receivableAccount(advertiserId, marketplace), minorOf(billable), currency),
         leg(clicksAccount(product), -minorOf(cost), currency),
@@ -88,7 +88,7 @@ export function postingsOf(event: AccountEvent, context: PostingContext): readon
     }
     case 'CreditExpired': {
       const { creditId, amount } = event.data;
-      return gathered([
+      return withoutZeros([
         creditLeg(event.data, event.data, 1n),
         leg(breakageAccount(context.promotionOf(creditId)), -minorOf(amount), amount.currency),
       ]);
@@ -96,7 +96,7 @@ export function postingsOf(event: AccountEvent, context: PostingContext): readon
     case 'CreditRevoked': {
       const { advertiserId, marketplace, creditId, amount, clawedBack } = event.data;
       const taken = -minorOf(amount) - minorOf(clawedBack);
-      return gathered([
+      return withoutZeros([
         creditLeg(event.data, event.data, 1n),
         leg(receivableAccount(advertiserId, marketplace), minorOf(clawedBack), clawedBack.currency),
         leg(revokedAccount(context.promotionOf(creditId)), taken, amount.currency),
@@ -143,7 +143,10 @@ const creditLeg = (
   sign: bigint,
 ): Posting => leg(creditAccount(advertiserId, marketplace, creditId), sign * minorOf(amount), amount.currency);
 
-/** Legs in their order, one for each account, without those of zero. */
+const withoutZeros = (legs: readonly Posting[]): readonly Posting[] =>
+  legs.filter(({ amountMinor }) => amountMinor !== 0n);
+
+/** Legs in their order, one for each account: what was forfeited of several credits may be of one promotion. */
 function gathered(legs: readonly Posting[]): readonly Posting[] {
   const byAccount = new Map<string, Posting>();
   for (const each of legs) {
@@ -151,5 +154,5 @@ function gathered(legs: readonly Posting[]): readonly Posting[] {
     const amountMinor = each.amountMinor + (byAccount.get(name)?.amountMinor ?? 0n);
     byAccount.set(name, { ...each, amountMinor });
   }
-  return [...byAccount.values()].filter(({ amountMinor }) => amountMinor !== 0n);
+  return withoutZeros([...byAccount.values()]);
 }

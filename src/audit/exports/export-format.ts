@@ -5,8 +5,8 @@ export interface ExportFormat {
   /** Of the file's name, without the dot. */
   readonly extension: string;
   readonly mediaType: string;
-  /** `title` is one line that says what is exported. */
-  write(transactions: AsyncIterable<Transaction>, title: string): AsyncIterable<string | Uint8Array>;
+  /** `title` says in plain text (see plainText) what is exported. */
+  readonly write: (transactions: AsyncIterable<Transaction>, title: string) => AsyncIterable<string | Uint8Array>;
 }
 
 const CHUNK_CHARACTERS = 65_536;

@@ -79,17 +79,25 @@ export function dayOf(instant: Instant): string {
 }
 
 /** What every transaction bears besides its two dates. */
-export const TAGS = ['position', 'event', 'type', 'stream', 'revision', 'effective-at', 'recorded-at'] as const;
+export const TAGS = [
+  'position',
+  'event_type',
+  'event_id',
+  'stream',
+  'revision',
+  'effective_at',
+  'recorded_at',
+] as const;
 
 export function tagsOf({ position, event, effectiveAt, recordedAt }: Transaction): readonly [string, string][] {
   const values: Readonly<Record<(typeof TAGS)[number], string>> = {
     position: String(position),
-    event: plainText(event.id),
-    type: event.type,
+    event_type: event.type,
+    event_id: plainText(event.id),
     stream: plainText(event.stream),
     revision: String(event.revision),
-    'effective-at': effectiveAt,
-    'recorded-at': recordedAt,
+    effective_at: effectiveAt,
+    recorded_at: recordedAt,
   };
   return TAGS.map((tag) => [tag, values[tag]]);
 }

@@ -42,7 +42,7 @@ export const ledger = journalFormat('ledger', {
  * them a difference. Amounts have at most three digits, so nothing real is as small as what is let pass.
  */
 export const beancount = journalFormat('beancount', {
-  preamble: (title) => `option "title" "${plainText(title)}"\noption "inferred_tolerance_default" "*:0.000001"\n\n`,
+  preamble: (title) => `option "title" "${title}"\noption "inferred_tolerance_default" "*:0.000001"\n\n`,
   commodity: (currency) => `${FIRST_DAY} commodity ${currency}\n`,
   accountName: beancountAccountName,
   opened: (name) => `${FIRST_DAY} open ${name}\n`,

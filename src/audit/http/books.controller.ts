@@ -24,7 +24,7 @@ import * as examples from './books-examples.js';
 /** Whole levels, as the names of ledger accounts are written. */
 const ACCOUNT = /^[a-z]+(:[^:\s]+)*$/;
 
-const LedgerAccountField = () =>
+export const LedgerAccountField = () =>
   field(
     {
       docs: {
@@ -49,7 +49,7 @@ const parseKinds = (text: unknown): readonly EntryKind[] | undefined => {
   return known.length > 0 && known.length === kinds.length ? known : undefined;
 };
 
-const Kinds = () =>
+export const Kinds = () =>
   field(
     {
       docs: { type: String, description: 'Types of events, with commas between.', example: 'ClickSpent,ClickReversed' },

@@ -64,15 +64,18 @@ export class ProofsController {
   @Answers('The state of the seals.', examples.status)
   @Refuses('store-unavailable')
   async status(@Query(Checked) _query: Nothing): Promise<object> {
-    return { ...(await this.proofs.status()), verifierKey: this.key.verifierKey() };
+    return { ...(await this.proofs.status()), verifierKey: this.key.knownVerifierKey() };
   }
 
   @Get('key')
   @Needs('audit:read', 'anybody')
   @ApiOperation({ summary: 'The verifier key of the checkpoints, as c2sp.org/signed-note writes it.' })
   @Answers('The key.', examples.key)
+  @Refuses('not-found')
   verifierKey(@Query(Checked) _query: Nothing): object {
-    return { algorithm: 'Ed25519', name: this.key.name, verifierKey: this.key.verifierKey() };
+    const verifierKey = this.key.knownVerifierKey();
+    if (verifierKey !== null) return { algorithm: 'Ed25519', name: this.key.name, verifierKey };
+    throw new ProblemError('not-found', 'No signing key is here: this ledger is served read-only.');
   }
 
   @Get('checkpoints')
@@ -80,7 +83,7 @@ export class ProofsController {
   @ApiOperation({ summary: 'The signed checkpoints, the smallest tree first.' })
   @Answers('A page of checkpoints.', { items: [examples.checkpoint], next: '1000', knownAt: null, position: '1001' })
   @Refuses('invalid-command', 'not-caught-up', 'store-unavailable')
-  async list(@Query(Checked) query: CheckpointsQuery): Promise<object> {
+  async signedCheckpoints(@Query(Checked) query: CheckpointsQuery): Promise<object> {
     const { known } = await momentOf(this.queries, query);
     const after = query.cursor === undefined ? 0 : parseCount(query.cursor);
     if (after === undefined) throw fault('cursor', 'is not the `next` of a page of checkpoints');

@@ -66,7 +66,10 @@ export class Checkpoints {
       };
       const appended = await this.store.append(CHECKPOINTS_STREAM, last?.revision ?? 'none', [event]);
       // Somebody else signed meanwhile, perhaps the same tree.
-      if (!('conflict' in appended) && !appended.repeated) return data;
+      if ('conflict' in appended || appended.repeated) continue;
+      // Whoever asked for it will look it up.
+      await this.sealer.reached(appended.position, PATIENCE_MS);
+      return data;
     }
     throw new Error(`others signed ${ATTEMPTS} checkpoints meanwhile`);
   }

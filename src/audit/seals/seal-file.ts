@@ -29,6 +29,15 @@ export interface Head {
   readonly hash: Buffer;
 }
 
+/** An event's place in the log, the one before it in its stream, and its hash. */
+export interface Sealing {
+  readonly index: number;
+  readonly head: Head | undefined;
+  readonly entry: Buffer;
+}
+
+type Inspect = (event: Recorded, sealing: Sealing) => void;
+
 /** A checkpoint that the log has, and where. */
 export interface KeptCheckpoint {
   readonly data: CheckpointSigned['data'];
@@ -79,9 +88,9 @@ export class SealFile {
     return this.sealed;
   }
 
-  /** Seals the events that follow in the log, all or none. */
-  add(events: readonly Recorded[]): void {
-    this.transaction(() => events.forEach((event) => this.addOne(event, this.size)));
+  /** Seals the events that follow in the log, all or none; `inspect` sees each before it is added. */
+  add(events: readonly Recorded[], inspect?: Inspect): void {
+    this.transaction(() => events.forEach((event) => this.addOne(event, this.size, inspect)));
   }
 
   /** Seals what stands in the place of an event that cannot be read. */
@@ -125,7 +134,7 @@ export class SealFile {
     const row = this.statements.place.get(number) as { positions: Uint8Array } | undefined;
     if (!row || row.positions.length < at + POSITION_BYTES)
       throw new SealsDamagedError(`no position of event ${index}`);
-    return Buffer.from(row.positions).readBigUInt64BE(at);
+    return Buffer.from(row.positions).readBigInt64BE(at);
   }
 
   /** The place in the log of the event at a position; undefined when no event is sealed there. */
@@ -134,7 +143,7 @@ export class SealFile {
     if (!row) return undefined;
     const positions = Buffer.from(row.positions);
     for (let at = 0; at < positions.length; at += POSITION_BYTES) {
-      if (positions.readBigUInt64BE(at) === position) return Number(row.tile) * TILE + at / POSITION_BYTES;
+      if (positions.readBigInt64BE(at) === position) return Number(row.tile) * TILE + at / POSITION_BYTES;
     }
     return undefined;
   }
@@ -180,8 +189,10 @@ export class SealFile {
     this.db.close();
   }
 
-  private addOne(event: Recorded, index: number): void {
-    const entry = eventHash(sealedEvent(event, this.head(event.stream)?.hash ?? null));
+  private addOne(event: Recorded, index: number, inspect?: Inspect): void {
+    const head = this.head(event.stream);
+    const entry = eventHash(sealedEvent(event, head?.hash ?? null));
+    inspect?.(event, { index, head, entry });
     this.append(entry, event);
     this.statements.setHead.run(event.stream, event.revision, entry);
     if (event.stream !== CHECKPOINTS_STREAM || event.type !== 'CheckpointSigned') return;
@@ -241,7 +252,7 @@ export class SealFile {
 
   private savePlaces(number: number): void {
     const packed = Buffer.alloc(this.places.length * POSITION_BYTES);
-    this.places.forEach((position, at) => packed.writeBigUInt64BE(position, at * POSITION_BYTES));
+    this.places.forEach((position, at) => packed.writeBigInt64BE(position, at * POSITION_BYTES));
     this.statements.savePlaces.run(number, this.places[0]!, packed);
   }
 

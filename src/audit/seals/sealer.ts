@@ -7,6 +7,10 @@ import { SealFile } from './seal-file.js';
 const SLICE_EVENTS = 100;
 /** What arrives within so many ms is sealed together: the log's writers go first. */
 const GATHERED_MS = 50;
+/** When others had the event loop for longer than so many ms between two slices, it is busy: */
+const BUSY_MS = 2;
+/** then sealing rests, so many times as long as a slice took. */
+const RESTS = 3;
 /** So many events wait at most; those behind them are read again later. */
 const WAITING_EVENTS = 5000;
 /** After a failure it begins again, in ms. */
@@ -113,16 +117,27 @@ export class Sealer {
 
   private seal(): void {
     this.timer = undefined;
+    const began = performance.now();
     try {
       this.file.add(this.waiting.splice(0, SLICE_EVENTS));
       this.told = undefined;
-      if (this.waiting.length > 0) this.timer = setImmediate(() => this.seal());
+      if (this.waiting.length > 0) this.sealMore(performance.now() - began);
       else if (!this.subscription) this.follow();
     } catch (error) {
       return this.fail(error);
     }
     const { position } = this.file.last!;
     for (const waiter of [...this.waiters]) if (waiter.position <= position) waiter.done(true);
+  }
+
+  /** At once on a loop that nobody else wants; otherwise the log lags, and those who write to it do not wait. */
+  private sealMore(sliceMs: number): void {
+    const left = performance.now();
+    this.timer = setImmediate(() => {
+      const isBusy = performance.now() - left > BUSY_MS;
+      if (isBusy) this.timer = setTimeout(() => this.seal(), RESTS * sliceMs);
+      else this.seal();
+    });
   }
 
   private searched(position: Position): void {

@@ -36,6 +36,11 @@ export class SigningKey {
     return verifierKey(this.name, this.key());
   }
 
+  /** The same; null where there is no key, and none may be made. */
+  knownVerifierKey(): string | null {
+    return this.options.mayCreate || this.options.path === null || this.read() ? this.verifierKey() : null;
+  }
+
   sign(text: string): string {
     return signNote(text, this.name, this.key());
   }

@@ -1,6 +1,7 @@
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
 
 /** Another process, or another part of this one, has the ledger open. */
 export class StoreInUseError extends Error {
@@ -57,6 +58,43 @@ export function openLedgerFile(path: string): DatabaseSync {
   }
 }
 
+/**
+ * Opens a ledger that is there, to read it: whoever would write to it is kept out meanwhile. Where not even a lock can be
+ * written, on a read-only file system, it is read as it is. Throws StoreInUseError or LedgerFileError.
+ */
+export function openLedgerToRead(path: string): DatabaseSync {
+  if (!existsSync(path)) throw new LedgerFileError(`there is no ledger file ${path}`);
+  try {
+    return openedToRead(path, path);
+  } catch (error) {
+    const errcode = (error as { errcode?: number }).errcode ?? 0;
+    if (!CANNOT_WRITE.has(errcode & 0xff) || hasUnsavedPages(path)) throw readable(error, path);
+  }
+  try {
+    const unchanging = pathToFileURL(resolve(path));
+    unchanging.searchParams.set('immutable', '1');
+    return openedToRead(unchanging, path);
+  } catch (error) {
+    throw readable(error, path);
+  }
+}
+
+function openedToRead(location: string | URL, path: string): DatabaseSync {
+  const db = new DatabaseSync(location, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+  try {
+    if (pragma(db, 'schema_version') === 0) throw new LedgerFileError(`the file ${path} is empty`);
+    assertLedger(db, path);
+    db.exec('PRAGMA cache_size = -65536'); // KiB
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** What a process that ended without closing the ledger has left beside it, to be taken over by who may write. */
+const hasUnsavedPages = (path: string): boolean => (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+
 /** Long enough for a predecessor that is just closing. */
 const BUSY_TIMEOUT_MS = 500;
 
@@ -64,15 +102,19 @@ const BUSY_TIMEOUT_MS = 500;
 function claim(db: DatabaseSync, path: string): void {
   db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
   const isEmpty = pragma(db, 'schema_version') === 0;
-  if (!isEmpty && pragma(db, 'application_id') !== APPLICATION_ID) {
+  if (!isEmpty) assertLedger(db, path);
+  else db.exec(SCHEMA);
+  db.exec('COMMIT');
+}
+
+function assertLedger(db: DatabaseSync, path: string): void {
+  if (pragma(db, 'application_id') !== APPLICATION_ID) {
     throw new LedgerFileError(`the file ${path} is an SQLite database but not a ledger`);
   }
   const layout = pragma(db, 'user_version');
-  if (!isEmpty && layout !== LAYOUT) {
+  if (layout !== LAYOUT) {
     throw new LedgerFileError(`the ledger file ${path} has layout ${layout}, this version reads layout ${LAYOUT}`);
   }
-  if (isEmpty) db.exec(SCHEMA);
-  db.exec('COMMIT');
 }
 
 /** Acknowledged means on disk: FULL syncs the write-ahead log at every commit. */
@@ -91,6 +133,8 @@ function configure(db: DatabaseSync, path: string): void {
 const pragma = (db: DatabaseSync, name: string) => db.prepare(`PRAGMA ${name}`).get()?.[name] as string | number;
 
 const SQLITE_BUSY = 5;
+/** The primary codes of a folder or file system that cannot be written: IOERR, READONLY, CANTOPEN. */
+const CANNOT_WRITE = new Set([10, 8, 14]);
 const SQLITE_NOTADB = 26;
 
 function readable(error: unknown, path: string): Error {

@@ -13,7 +13,7 @@ import {
   type Recorded,
 } from '../event-store.js';
 import { UNOBSERVED, type StoreObserver } from '../observer.js';
-import { openLedgerFile } from './ledger-file.js';
+import { openLedgerFile, openLedgerToRead } from './ledger-file.js';
 import { all, eventOf, eventsOf, one, prepareLog, prepareStatements, type Statements } from './statements.js';
 
 /** So many events share a commit at most: a group is one turn of the event loop. */
@@ -37,6 +37,11 @@ export class SqliteEventStore extends EmbeddedEventStore {
   /** Opens or creates the ledger's file. Throws StoreInUseError or LedgerFileError. */
   static open(path: string, observer?: StoreObserver): SqliteEventStore {
     return new SqliteEventStore(openLedgerFile(path), Date.now, observer);
+  }
+
+  /** Opens a ledger's file that is there, to read it. Throws StoreInUseError or LedgerFileError. */
+  static openToRead(path: string): SqliteEventStore {
+    return new SqliteEventStore(openLedgerToRead(path));
   }
 
   /** Takes over a database that `openLedgerFile` opened. `nowMs` is the clock of `recordedAt`. */

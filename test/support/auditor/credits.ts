@@ -56,6 +56,14 @@ export function leastFrom(log: Log, credit: Credit, instant: number): bigint {
   return instants.map((at) => heldAt(movements, at)).reduce((least, held) => (held < least ? held : least));
 }
 
+/** What is owed on the credit at an instant: what it holds, until it is revoked, or is swept, which counts from its end on. */
+export function owedOn(log: Log, credit: Credit, instant: number): bigint {
+  const isOver =
+    (isSwept(log, credit) && instant >= credit.expiresAt) ||
+    revocationsOf(log, credit).some((revocation) => revocation.at <= instant);
+  return isOver ? 0n : heldAt(movementsOf(log, credit), instant);
+}
+
 /** What a sweep or a revocation finds. */
 export const leftOf = (log: Log, credit: Credit): bigint => heldAt(movementsOf(log, credit), Infinity);
 

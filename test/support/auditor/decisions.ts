@@ -107,7 +107,8 @@ function click(log: Log, data: DataOf<'ClickSpent'>): FactOf['ClickSpent'] | str
     const units = least < wanted ? least : wanted;
     if (units > 0n) draws.push({ creditId: credit.creditId, units });
   }
-  return { account, clickId: data.clickId, cost, at, draws, billable: cost - total(draws.map((draw) => draw.units)) };
+  const { clickId, product } = data;
+  return { account, clickId, product, cost, at, draws, billable: cost - total(draws.map((draw) => draw.units)) };
 }
 
 function reversal(log: Log, data: DataOf<'ClickReversed'>): FactOf['ClickReversed'] | string {

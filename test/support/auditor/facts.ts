@@ -75,6 +75,7 @@ export interface Credit {
 export interface Click {
   readonly account: string;
   readonly clickId: string;
+  readonly product: string;
   readonly cost: bigint;
   readonly at: number;
   readonly draws: readonly Part[];

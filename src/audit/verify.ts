@@ -1,0 +1,56 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { readLine } from './log-file.js';
+import { splitNotes, type Verifier } from './seals/notes.js';
+import type { SealFile } from './seals/seal-file.js';
+import type { Verdict } from './seals/verdict.js';
+import { Verification, type Item, type VerificationOptions } from './seals/verification.js';
+
+/** Others get the event loop after so many events. */
+const A_TURN = 500;
+
+export interface Told {
+  /** Checkpoints from outside the ledger, one note after the other. */
+  readonly notes: string;
+  /** Whose checkpoints are believed; null: signatures are not checked. */
+  readonly verifiers: readonly Verifier[] | null;
+}
+
+/** Verifies the ledger at hand, as its store reads it. Throws NoteError when the notes are none. */
+export function verifyLedger(
+  log: AsyncIterable<Item>,
+  told: Told & Pick<VerificationOptions, 'kept' | 'contiguous'>,
+  onEvent?: () => void,
+): Promise<Verdict> {
+  return verify(log, told, onEvent);
+}
+
+/** Verifies an exported log by its lines, with no store at hand. Throws NoteError when the notes are none. */
+export function verifyLogFile(lines: AsyncIterable<string>, told: Told, onEvent?: () => void): Promise<Verdict> {
+  return verify(itemsOf(lines), { ...told, kept: null, contiguous: false }, onEvent);
+}
+
+async function verify(
+  items: AsyncIterable<Item>,
+  { notes, ...options }: Told & { readonly kept: SealFile | null; readonly contiguous: boolean },
+  onEvent?: () => void,
+): Promise<Verdict> {
+  const given = splitNotes(notes);
+  const verification = new Verification(options);
+  let count = 0;
+  for await (const item of items) {
+    verification.take(item);
+    onEvent?.();
+    count += 1;
+    if (count % A_TURN === 0) await nextTurn();
+  }
+  for (const note of given) verification.vouch(note);
+  return verification.finish();
+}
+
+async function* itemsOf(lines: AsyncIterable<string>): AsyncGenerator<Item> {
+  let index = 0;
+  for await (const line of lines) {
+    yield readLine(line, index);
+    index += 1;
+  }
+}

@@ -1,0 +1,281 @@
+import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { logLines } from '../../src/audit/log-file.js';
+import { hasNews } from '../../src/audit/seals/checkpoints.js';
+import { Proofs } from '../../src/audit/seals/proofs.js';
+import { SealFile } from '../../src/audit/seals/seal-file.js';
+import { copyLedger } from '../../src/event-store/copy.js';
+import { StoreUnavailableError } from '../../src/event-store/event-store.js';
+import { MemoryEventStore } from '../../src/event-store/memory/memory-event-store.js';
+import { SqliteEventStore } from '../../src/event-store/sqlite/sqlite-event-store.js';
+import { instantOf, type Instant } from '../../src/kernel/instant.js';
+import { isRefusal } from '../../src/kernel/refusal.js';
+import { hashOfEvent, includes, isConsistent, treeHash, type SealedEvent } from '../support/verifier.js';
+import { click, fill, Sealed, temporaryFolder } from './sealed-ledger.js';
+
+let folder: ReturnType<typeof temporaryFolder>;
+let path: string;
+beforeEach(() => {
+  folder = temporaryFolder();
+  path = folder.path('ledger.db');
+});
+afterEach(() => folder.remove());
+
+const open = () => new Sealed(SqliteEventStore.open(path), path);
+const now = () => instantOf(Date.now());
+const hex = (text: string) => Buffer.from(text, 'hex');
+
+/** The events' hashes by the other verifier, from the exported log. */
+async function hashesOf({ store }: Sealed): Promise<Buffer[]> {
+  const lines = await Array.fromAsync(logLines(store));
+  return lines.map((line) => hashOfEvent(JSON.parse(line) as SealedEvent));
+}
+
+/** A root, whoever says it. */
+const rootIn = (sealed: Sealed) => sealed.sealer.seals.root().toString('hex');
+
+describe('the sealer', () => {
+  it('gives each event the hash, and the log the tree, that the other verifier gives them, in tiles of any fill', async () => {
+    const sealed = open();
+    // More than a tile, and more than two.
+    for (const end of [3, 250, 600]) {
+      await fill(sealed.store, sealed.sealer.seals.size + 1, end);
+      await sealed.upToDate();
+      const hashes = await hashesOf(sealed);
+      expect(sealed.sealer.seals.size).toBe(hashes.length);
+      expect(sealed.sealer.seals.root()).toEqual(treeHash(hashes));
+      expect(sealed.sealer.seals.entry(hashes.length - 1)).toEqual(hashes.at(-1));
+    }
+    await sealed.close();
+  });
+
+  it('proves any event, by position or stream, and any two trees, to the other verifier', async () => {
+    const sealed = open();
+    await fill(sealed.store, 1, 250);
+    const first = await sealed.sign();
+    await fill(sealed.store, 250, 300);
+    const last = await sealed.sign();
+    await sealed.upToDate();
+    const proofs = new Proofs(sealed.store, sealed.sealer, now);
+    for (let position = 1n; position <= BigInt(last.treeSize); position += 23n) {
+      const proof = await proofs.inclusion({ position });
+      if (isRefusal(proof)) throw new Error(proof.detail);
+      const { event, leafIndex, treeSize, rootHash, hash } = proof;
+      expect(hashOfEvent(event)).toEqual(hex(hash));
+      expect(leafIndex).toBe(Number(position) - 1);
+      expect(proof.checkpoint).toEqual(last);
+      const inTree = { hash: hashOfEvent(event), leafIndex, treeSize, path: proof.path.map(hex), root: hex(rootHash) };
+      expect(includes(inTree)).toBe(true);
+      expect(await proofs.inclusion(event)).toEqual(proof);
+    }
+    for (const [from, to] of [
+      [first.treeSize, last.treeSize],
+      [1, 257],
+      [256, 300],
+      [7, 7],
+    ] as const) {
+      const proof = proofs.consistency(from, to);
+      if (isRefusal(proof)) throw new Error(proof.detail);
+      const side = ({ treeSize, rootHash }: typeof proof.from) => ({ size: treeSize, root: hex(rootHash) });
+      expect(isConsistent({ first: side(proof.from), second: side(proof.to), path: proof.path.map(hex) })).toBe(true);
+    }
+    await sealed.close();
+  });
+
+  it('lags behind the log, says by how much, and catches up after a restart', async () => {
+    const store = SqliteEventStore.open(path);
+    await fill(store, 1, 30);
+    const sealed = new Sealed(store, path);
+    const recordedAt = (await Array.fromAsync(store.readAll()))[0]!.recordedAt;
+    const later = () => instantOf(Date.parse(recordedAt) + 3000);
+    const proofs = new Proofs(store, sealed.sealer, later);
+    expect(await proofs.status()).toMatchObject({ treeSize: 0, position: '0', lagEvents: 34, lagSeconds: 3 });
+    await sealed.upToDate();
+    const root = rootIn(sealed);
+    expect(await proofs.status()).toMatchObject({
+      treeSize: 34,
+      position: '34',
+      head: '34',
+      rootHash: root,
+      lagEvents: 0,
+      lagSeconds: 0,
+      uncoveredEvents: 34,
+      lastCheckpoint: null,
+      failure: null,
+    });
+    await sealed.close();
+
+    const again = open();
+    expect(rootIn(again)).toBe(root);
+    await fill(again.store, 30, 31);
+    await again.upToDate();
+    expect(again.sealer.seals.root()).toEqual(treeHash(await hashesOf(again)));
+    expect(again.told).toEqual([]);
+    await again.close();
+  });
+
+  it('goes on where a transaction that was cut short began', async () => {
+    const sealed = open();
+    await fill(sealed.store, 1, 300);
+    await sealed.upToDate();
+    await sealed.close();
+    const events = await Array.fromAsync((await reopened()).readAll());
+    const file = new SealFile(folder.path('cut.seals'));
+    file.add(events.slice(0, 250));
+    const cut = () => {
+      let count = 0;
+      file.add(events.slice(250), () => {
+        count += 1;
+        if (count === 20) throw new Error('cut');
+      });
+    };
+    expect(cut).toThrow('cut');
+    expect(file.size).toBe(250);
+    file.add(events.slice(250));
+    const whole = new SealFile(`${path}.seals`);
+    expect(file.root()).toEqual(whole.root());
+    whole.close();
+    file.close();
+  });
+
+  async function reopened() {
+    const store = SqliteEventStore.open(path);
+    const copy = new MemoryEventStore();
+    await copyLedger(store, copy, { start: () => undefined, advance: () => undefined, stop: () => undefined });
+    await store.close();
+    return copy;
+  }
+
+  it('makes the same tree again when its file is gone, and sets one aside that is damaged or of another log', async () => {
+    const sealed = open();
+    await fill(sealed.store, 1, 60);
+    const { rootHash, treeSize } = await sealed.sign();
+    await sealed.upToDate();
+    const root = rootIn(sealed);
+    await sealed.close();
+    const asideFiles = () => readdirSync(folder.path('.')).filter((name) => /\.seals\.\d/.test(name));
+
+    rmSync(`${path}.seals`);
+    const anew = open();
+    await anew.upToDate();
+    expect(rootIn(anew)).toBe(root);
+    expect(anew.sealer.seals.latestCheckpoint()?.data).toMatchObject({ rootHash, treeSize });
+    await anew.close();
+    expect(asideFiles()).toEqual([]);
+
+    writeFileSync(`${path}.seals`, 'this is no database, and never was one, whatever its name may say of it');
+    const mended = open();
+    await mended.upToDate();
+    expect(rootIn(mended)).toBe(root);
+    expect(mended.told).toEqual([expect.stringContaining('the seals were made again from the log: ')]);
+    await mended.close();
+    expect(asideFiles()).toHaveLength(1);
+
+    rmSync(path);
+    const other = open();
+    await fill(other.store, 100, 102);
+    await other.upToDate();
+    expect(other.sealer.seals.root()).toEqual(treeHash(await hashesOf(other)));
+    await other.close();
+    expect(asideFiles()).toHaveLength(2);
+    expect(statSync(`${path}.seals`).size).toBeGreaterThan(0);
+  });
+
+  it('knows places by positions that have gaps, as those of a server have', async () => {
+    const store = new MemoryEventStore();
+    await fill(store, 1, 500);
+    const events = (await Array.fromAsync(store.readAll())).map((event) => {
+      return { ...event, position: event.position * 137n + (event.position % 5n) };
+    });
+    const file = new SealFile('');
+    for (let from = 0; from < events.length; from += 70) file.add(events.slice(from, from + 70));
+    events.forEach(({ position }, index) => {
+      expect(file.positionAt(index)).toBe(position);
+      expect(file.indexAt(position)).toBe(index);
+      expect(file.indexAt(position + 1n)).toBeUndefined();
+    });
+    expect(file.indexAt(1n)).toBeUndefined();
+    file.close();
+  });
+
+  it('stands still while the store is away, says so, and answers who waits', async () => {
+    const store = new MemoryEventStore();
+    await store.close();
+    const sealed = new Sealed(store);
+    expect(await sealed.sealer.reached(1n, 20)).toBe(false);
+    expect(sealed.sealer.failed).toBeInstanceOf(StoreUnavailableError);
+    expect(sealed.told).toEqual([expect.stringContaining('sealing stands still')]);
+    sealed.sealer.close();
+  });
+});
+
+describe('a checkpoint', () => {
+  it('is signed when there is news, and only then', () => {
+    expect(hasNews(10, undefined, 0)).toBe(true);
+    expect(hasNews(10, { treeSize: 10 }, 0)).toBe(false);
+    expect(hasNews(11, { treeSize: 10 }, 1)).toBe(false);
+    expect(hasNews(12, { treeSize: 10 }, 1)).toBe(true);
+    expect(hasNews(12, { treeSize: 10 }, 2)).toBe(false);
+  });
+
+  it('does not make an idle ledger grow, and is refused of an empty one', async () => {
+    const sealed = open();
+    expect(await sealed.checkpoints.sign()).toMatchObject({ refused: 'no-checkpoint' });
+    await sealed.store.append('account-a.DE', 'any', [click(1)]);
+    const first = await sealed.sign();
+    expect(await sealed.sign()).toEqual(first);
+    expect(await sealed.store.head()).toBe(2n);
+    await sealed.store.append('account-a.DE', 'any', [click(2)]);
+    const second = await sealed.sign();
+    expect(second.treeSize).toBe(3);
+    expect(await sealed.sign()).toEqual(second);
+    expect(await sealed.store.head()).toBe(4n);
+    await sealed.close();
+  });
+
+  it('is signed by the schedule once the last one is old enough', async () => {
+    const sealed = open();
+    await sealed.store.append('account-a.DE', 'any', [click(1)]);
+    const hour = 3_600_000;
+    const checkpointsIn = async () => (await Array.fromAsync(sealed.store.read('audit-checkpoints'))).length;
+    await sealed.checkpoints.signWhenDue(now(), hour);
+    expect(await checkpointsIn()).toBe(0);
+    await sealed.checkpoints.signWhenDue(instantOf(Date.now() - hour), hour);
+    expect(await checkpointsIn()).toBe(1);
+    await sealed.store.append('account-a.DE', 'any', [click(2)]);
+    await sealed.checkpoints.signWhenDue('2000-01-01T00:00:00.000Z' as Instant, hour);
+    expect(await checkpointsIn()).toBe(1);
+    await sealed.close();
+  });
+
+  it('is signed once for a tree, whichever of two instances is first', async () => {
+    const store = new MemoryEventStore();
+    const instances = [new Sealed(store), new Sealed(store)];
+    for (let round = 1; round <= 5; round += 1) {
+      await fill(store, round * 10, round * 10 + 5);
+      await Promise.all([...instances, ...instances].map((instance) => instance.sign()));
+    }
+    const signed = await Array.fromAsync(store.read('audit-checkpoints'));
+    const sizes = signed.map(({ data }) => (data as { treeSize: number }).treeSize);
+    expect(sizes).toEqual([...new Set(sizes)].sort((a, b) => a - b));
+    expect(sizes).toHaveLength(5);
+    await Promise.all(instances.map((instance) => instance.upToDate()));
+    expect(rootIn(instances[0]!)).toBe(rootIn(instances[1]!));
+    for (const instance of instances) instance.sealer.close();
+  });
+
+  it('still proves what it proved when the ledger was copied to another store', async () => {
+    const sealed = open();
+    await fill(sealed.store, 1, 20);
+    const signed = await sealed.sign();
+    const proof = await new Proofs(sealed.store, sealed.sealer, now).inclusion({ position: 7n });
+    const copy = new Sealed(new MemoryEventStore());
+    const progress = { start: () => undefined, advance: () => undefined, stop: () => undefined };
+    await copyLedger(sealed.store, copy.store, progress);
+    await copy.upToDate();
+    expect(copy.sealer.seals.latestCheckpoint()?.data).toEqual(signed);
+    expect(await new Proofs(copy.store, copy.sealer, now).inclusion({ position: 7n })).toEqual(proof);
+    await sealed.close();
+    await copy.close();
+  });
+});
