@@ -42,6 +42,25 @@ const OPERATION_IDS: Readonly<Record<string, string>> = {
   'WebhooksController.deadLetters': 'listDeadLetters',
   'WebhooksController.resend': 'resendDeadLetter',
   'WebhooksController.resendAll': 'resendDeadLetters',
+  'BooksController.journal': 'listTransactions',
+  'BooksController.trialBalance': 'getTrialBalance',
+  'BooksController.liability': 'getLiability',
+  'ExportsController.log': 'exportLog',
+  'ExportsController.export': 'exportJournal',
+  'PeriodsController.closedPeriods': 'listPeriods',
+  'PeriodsController.close': 'closePeriod',
+  'PeriodsController.view': 'getPeriod',
+  'PeriodsController.late': 'listLateFacts',
+  'ProofsController.status': 'getAuditStatus',
+  'ProofsController.verifierKey': 'getVerifierKey',
+  'ProofsController.signedCheckpoints': 'listCheckpoints',
+  'ProofsController.sign': 'signCheckpoint',
+  'ProofsController.latest': 'getLatestCheckpoint',
+  'ProofsController.inclusion': 'proveInclusion',
+  'ProofsController.consistency': 'proveConsistency',
+  'ReportsController.changedAccounts': 'listChangedAccounts',
+  'ReportsController.account': 'listAccountChanges',
+  'ReportsController.gap': 'getGapReport',
   'HealthController.alive': 'getLiveness',
   'HealthController.ready': 'getReadiness',
 };
@@ -51,6 +70,8 @@ export const operationIdOf = (controller: string, method: string): string =>
 
 /** Of parameters that no DTO describes. */
 const PARAMETER_EXAMPLES: Json = {
+  advertiserId: 'advertiser-1',
+  marketplace: 'DE',
   clickId: 'click-1',
   promotionId: 'amazon-ads-api-click-credit-2022',
   date: '2022-10-04',
@@ -58,6 +79,8 @@ const PARAMETER_EXAMPLES: Json = {
   'Last-Event-ID': '42',
   id: '7',
   endpoint: 'crm',
+  period: '2022-10',
+  format: 'hledger',
 };
 
 const FAULTS = [{ path: '/data/cost/amount', message: 'must be greater than zero' }];

@@ -24,7 +24,7 @@ export const HAS_THREAD = import.meta.url.endsWith('.js');
 
 /** Writes the models in a thread of its own, so that commands and questions do not wait for it. The thread owns the file. */
 export class ThreadedWriter implements ModelsWriter {
-  private readonly waiting: { resolve(done: Checkpoint | undefined): void; reject(error: Error): void }[] = [];
+  private readonly waiting: { resolve: (done: Checkpoint | undefined) => void; reject: (error: Error) => void }[] = [];
   private ended: Error | undefined;
 
   private constructor(private readonly worker: Worker) {

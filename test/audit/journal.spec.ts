@@ -45,7 +45,7 @@ beforeAll(async () => {
   await models.caughtUp();
 });
 afterAll(async () => {
-  models.close();
+  await models.close();
   await store.close();
 });
 

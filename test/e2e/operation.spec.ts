@@ -152,7 +152,7 @@ describe('replay --check', () => {
   ])('finds %s', async (_what, sql, where) => {
     const models = new DatabaseSync(`${ledger}.models`);
     models.exec(sql);
-    await models.close();
+    models.close();
     const { differences } = await check();
     expect(differences.map(({ what }) => what).join()).toContain(where);
   });

@@ -281,10 +281,10 @@ describe('health and documents', () => {
       '/v1/exports/log',
       '/v1/exports/{format}',
       '/v1/import',
-      '/v1/notices',
-      '/v1/notices/live',
       '/v1/journal',
       '/v1/liability',
+      '/v1/notices',
+      '/v1/notices/live',
       '/v1/periods',
       '/v1/periods/{period}',
       '/v1/periods/{period}/close',
@@ -296,11 +296,11 @@ describe('health and documents', () => {
       '/v1/promotions/{promotionId}/disbursements/{date}',
       '/v1/reports/gap',
       '/v1/schemas/promotion-terms',
+      '/v1/trial-balance',
       '/v1/webhooks',
       '/v1/webhooks/dead-letters',
       '/v1/webhooks/dead-letters/{id}/resend',
       '/v1/webhooks/{endpoint}/resend',
-      '/v1/trial-balance',
     ]);
     for (const [path, { get: question }] of Object.entries(document.paths)) {
       const named = question?.parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => `{${name}}`);

@@ -24,8 +24,8 @@ class Store extends MemoryEventStore {
 
 const NOW = instantOf(Date.now());
 let models: ReadModels | undefined;
-afterEach(() => {
-  models?.close();
+afterEach(async () => {
+  await models?.close();
   models = undefined;
 });
 
