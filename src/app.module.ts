@@ -52,7 +52,7 @@ import { Promotions } from './promotions/promotions.js';
 import { ReadModelDatabase } from './read-models/database.js';
 import { Queries } from './read-models/queries.js';
 import { ReadModels } from './read-models/read-models.js';
-import { HAS_THREAD, ThreadedWriter } from './read-models/threaded-writer.js';
+import { openWriter } from './read-models/threaded-writer.js';
 import { Scheduler } from './scheduler.js';
 import type { Settings } from './settings.js';
 
@@ -256,8 +256,9 @@ async function openReadModels(
   { projections }: Observability,
 ): Promise<ReadModels> {
   const path = cachePath === null ? ':memory:' : `${cachePath}.models`;
-  const writer = cachePath !== null && HAS_THREAD ? await ThreadedWriter.open({ path, fixedNow }) : undefined;
-  const readModels = new ReadModels(store, new ReadModelDatabase(path), projections, clock, writer);
+  const open = (file: string) => openWriter(file, { clock, fixedNow });
+  const writing = cachePath === null ? undefined : { writer: await open(path), open };
+  const readModels = new ReadModels(store, new ReadModelDatabase(path), projections, clock, writing);
   await readModels.start();
   return readModels;
 }

@@ -61,6 +61,14 @@ export class Observability {
       this.metrics.projectionStopped.set(0);
       this.tracing?.projected(through, events, startedMs);
     },
+    held: (error) => {
+      this.metrics.projectionStopped.set(1);
+      this.log.failure('error', 'read-models', 'the read models cannot be written; it is tried again', error);
+    },
+    rebuilt: (error) => {
+      if (error) this.log.failure('error', 'read-models', 'the read models could not be built anew', error);
+      else this.log.write('info', 'read-models', 'the read models were built anew');
+    },
     stopped: (error) => {
       this.metrics.projectionStopped.set(1);
       this.log.failure('error', 'read-models', 'the read models stand still', error);

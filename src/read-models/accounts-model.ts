@@ -1,11 +1,10 @@
-import type { StatementSync } from 'node:sqlite';
 import type { Recorded } from '../event-store/event-store.js';
 import { movementsOf, type Movement } from '../../projections/credit-balances.js';
 import type { AccountEvent, CreditApplied, CreditPart } from '../accounts/domain/events.js';
 import { never } from '../kernel/decider.js';
 import { epochMs, type Instant } from '../kernel/instant.js';
 import { minorOf } from '../kernel/money.js';
-import type { ReadModel, ReadModelDatabase } from './database.js';
+import type { ReadModel, ReadModelDatabase, Statement } from './database.js';
 import { Lanes } from './lanes.js';
 
 /** Instants are ms since 1970, amounts are texts; `position` columns say from where in the log on a row counts. */
@@ -94,7 +93,7 @@ export class AccountsModel implements ReadModel {
   readonly bills: Lanes;
   private readonly statements: Record<
     'account' | 'open' | 'fact' | 'credit' | 'applied' | 'revoke' | 'sweep' | 'line',
-    StatementSync
+    Statement
   >;
 
   constructor(db: ReadModelDatabase) {

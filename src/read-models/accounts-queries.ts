@@ -1,4 +1,3 @@
-import type { StatementSync } from 'node:sqlite';
 import type { CreditApplied } from '../accounts/domain/events.js';
 import type { Position } from '../event-store/event-store.js';
 import { type Bounds, UNBOUND } from '../kernel/bounds.js';
@@ -7,7 +6,7 @@ import { formatMinor, type Money, moneyOf } from '../kernel/money.js';
 import { isRefusal, type Refusal } from '../kernel/refusal.js';
 import type { AccountRow, AccountsReader, CreditRow, Standing } from './accounts-reader.js';
 import { badCursor, cursorAfter, openCursor, type Page, type Paging } from './cursors.js';
-import type { ReadModelDatabase } from './database.js';
+import type { ReadModelDatabase, Statement } from './database.js';
 import type { Moment } from './moment.js';
 
 /** So many rows are read at a time by what walks over all accounts: no statement stays open while others write. */
@@ -71,10 +70,10 @@ export interface AccountAt {
 }
 
 export class AccountQueries {
-  private readonly listings = new Map<string, StatementSync>();
+  private readonly listings = new Map<string, Statement>();
   private readonly statements: Record<
     'all' | 'ofPromotion' | 'countOfPromotion' | 'ofAdvertiser' | 'sweepable',
-    StatementSync
+    Statement
   >;
 
   constructor(
@@ -222,7 +221,7 @@ export class AccountQueries {
     return qualifiedAt && appliedAt <= (dueBy ?? plusMs(qualifiedAt, this.serviceLevelMs(promotionId, position)));
   }
 
-  private listing(filter: Partial<AccountKey> & ReturnType<typeof namesIn>): StatementSync {
+  private listing(filter: Partial<AccountKey> & ReturnType<typeof namesIn>): Statement {
     const filters = [
       filter.advertiserId === undefined ? '' : 'AND advertiser_id = :advertiserId',
       filter.marketplace === undefined ? '' : 'AND marketplace = :marketplace',

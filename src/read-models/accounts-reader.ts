@@ -1,10 +1,9 @@
-import type { StatementSync } from 'node:sqlite';
 import type { CreditApplied } from '../accounts/domain/events.js';
 import type { Position } from '../event-store/event-store.js';
 import { epochMs, instantOf, type Instant } from '../kernel/instant.js';
 import { refuse, type Refusal } from '../kernel/refusal.js';
 import type { AccountsModel } from './accounts-model.js';
-import type { ReadModelDatabase } from './database.js';
+import type { ReadModelDatabase, Statement } from './database.js';
 import type { Moment } from './moment.js';
 
 export type Standing = 'good' | 'suspended';
@@ -29,7 +28,7 @@ export interface CreditRow {
 
 /** Reads the accounts' tables at a moment. Amounts are minor units of the account's currency. */
 export class AccountsReader {
-  private readonly statements: Record<'account' | 'fact' | 'credits' | 'live', StatementSync>;
+  private readonly statements: Record<'account' | 'fact' | 'credits' | 'live', Statement>;
 
   constructor(
     db: ReadModelDatabase,

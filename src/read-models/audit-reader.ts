@@ -1,10 +1,9 @@
-import type { StatementSync } from 'node:sqlite';
 import type { Position } from '../event-store/event-store.js';
 import { epochMs, instantOf, type Instant } from '../kernel/instant.js';
 import type { SpendKind } from '../promotions/domain/terms.js';
 import type { AccountKey } from './accounts-queries.js';
 import type { AccountsReader } from './accounts-reader.js';
-import type { ReadModelDatabase } from './database.js';
+import type { ReadModelDatabase, Statement } from './database.js';
 import { instantIn, type Moment } from './moment.js';
 import { LAPSE_COLUMNS, LINE_COLUMNS, lineOf, type LineRow, type StatementLine } from './statement.js';
 
@@ -32,7 +31,7 @@ export type AccountLine = Omit<StatementLine, 'balance'>;
 
 /** What closing a period, comparing two moments and the report of the gap ask of the accounts' tables. */
 export class AuditReader {
-  private readonly statements: Record<'account' | 'opening' | 'unswept' | 'line' | 'lapses' | 'billed', StatementSync>;
+  private readonly statements: Record<'account' | 'opening' | 'unswept' | 'line' | 'lapses' | 'billed', Statement>;
 
   constructor(
     db: ReadModelDatabase,

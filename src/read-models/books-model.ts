@@ -1,10 +1,9 @@
-import type { StatementSync } from 'node:sqlite';
 import type { AccountEvent } from '../accounts/domain/events.js';
 import { effectiveAtOf, postingsOf, type Posting, type PostingContext } from '../accounts/domain/postings.js';
 import type { Recorded } from '../event-store/event-store.js';
 import { epochMs } from '../kernel/instant.js';
 import { type Money, moneyOf } from '../kernel/money.js';
-import type { ReadModel, ReadModelDatabase } from './database.js';
+import type { ReadModel, ReadModelDatabase, Statement } from './database.js';
 
 /** The kinds of events that make entries, by their number in `ledger_entries`: appended to, never reordered. */
 export const ENTRY_KINDS = [
@@ -67,7 +66,7 @@ export const joined = (high: bigint, low: bigint): bigint => (high << HALF) + lo
 export class BooksModel implements ReadModel {
   private readonly sections = new Map<string, bigint>();
   private readonly accounts = new Map<string, RememberedAccount>();
-  private readonly statements: Record<'account' | 'promotion' | 'click' | 'section' | 'open' | 'entry', StatementSync>;
+  private readonly statements: Record<'account' | 'promotion' | 'click' | 'section' | 'open' | 'entry', Statement>;
 
   constructor(db: ReadModelDatabase) {
     db.create(SCHEMA);

@@ -1,4 +1,3 @@
-import type { StatementSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   breakageAccount,
@@ -18,7 +17,7 @@ import { minorOf, type Money, moneyOf } from '../kernel/money.js';
 import type { AccountsReader } from './accounts-reader.js';
 import { ACCOUNT_NAME } from './books-model.js';
 import { LedgerSections, type Section, type SectionFilter } from './ledger-sections.js';
-import type { ReadModelDatabase } from './database.js';
+import type { ReadModelDatabase, Statement } from './database.js';
 import type { Moment } from './moment.js';
 
 /** So many accounts or credits are looked at before the event loop gets its turn. */
@@ -73,7 +72,7 @@ export const isWithin = (name: string, prefix: string): boolean => name === pref
 /** What ledger accounts hold at a moment, from the read models' tables. Long work is done in slices. */
 export class BooksQueries {
   readonly sections: LedgerSections;
-  private readonly statements: Record<'accounts' | 'ofAdvertiser' | 'credits' | 'ofPromotion', StatementSync>;
+  private readonly statements: Record<'accounts' | 'ofAdvertiser' | 'credits' | 'ofPromotion', Statement>;
 
   constructor(
     db: ReadModelDatabase,

@@ -1,11 +1,11 @@
-import type { SQLOutputValue, StatementSync } from 'node:sqlite';
+import type { SQLOutputValue } from 'node:sqlite';
 import { changeOf } from '../../projections/qualifying-weeks.js';
 import type { CampaignEvent, CampaignOwner } from '../campaigns/domain/events.js';
 import type { Recorded } from '../event-store/event-store.js';
 import { never } from '../kernel/decider.js';
 import { epochMs, instantOf, type Instant } from '../kernel/instant.js';
 import type { ApiChange, CampaignFacts } from '../promotions/domain/facts.js';
-import type { ReadModel, ReadModelDatabase } from './database.js';
+import type { ReadModel, ReadModelDatabase, Statement } from './database.js';
 import { instantIn, type Moment } from './moment.js';
 
 const SCHEMA = `
@@ -53,7 +53,7 @@ export class CampaignsModel implements ReadModel {
     | 'firstActive'
     | 'changes'
     | 'usedBetween',
-    StatementSync
+    Statement
   >;
 
   constructor(db: ReadModelDatabase) {

@@ -1,8 +1,11 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { renameSync, rmSync } from 'node:fs';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import type { Position, Recorded } from '../event-store/event-store.js';
 
-/** Raised with every change to what any model stores: a file of another version is emptied and built anew. */
-const MODELS_VERSION = 4;
+/** Raised with every change to what any model stores: a file of another version is built anew. */
+const MODELS_VERSION = 5;
+/** Files from this version on can be asked, and written to, by this code: they answer until the new ones are built. */
+const ANSWERS_FROM = 5;
 
 /** A reader may hold up a change of the tables for a moment. */
 const BUSY_MS = 5000;
@@ -33,27 +36,66 @@ export interface ReadModel {
   forget(): void;
 }
 
+/** A value, or first of all an object of values by name. */
+type Parameter = SQLInputValue | Record<string, SQLInputValue>;
+
+/** A prepared statement that stays, whatever file the database is moved to. */
+export class Statement {
+  private prepared: StatementSync;
+  constructor(
+    private readonly sql: string,
+    db: DatabaseSync,
+  ) {
+    this.prepared = db.prepare(sql);
+  }
+
+  get(...parameters: Parameter[]): ReturnType<StatementSync['get']> {
+    return this.prepared.get(...(parameters as SQLInputValue[]));
+  }
+
+  all(...parameters: Parameter[]): ReturnType<StatementSync['all']> {
+    return this.prepared.all(...(parameters as SQLInputValue[]));
+  }
+
+  run(...parameters: Parameter[]): ReturnType<StatementSync['run']> {
+    return this.prepared.run(...(parameters as SQLInputValue[]));
+  }
+
+  iterate(...parameters: Parameter[]): ReturnType<StatementSync['iterate']> {
+    return this.prepared.iterate(...(parameters as SQLInputValue[]));
+  }
+
+  moveTo(db: DatabaseSync): void {
+    this.prepared = db.prepare(this.sql);
+  }
+}
+
 /**
  * The read models' own SQLite file: it can be thrown away at any time, the log is the truth. Models and checkpoint are
  * written in one transaction, so `synchronous=NORMAL` is enough: after a power cut both are older, and still agree.
  * Every INTEGER is read as a bigint, so that no position and no amount ever passes through a double.
  */
 export class ReadModelDatabase {
-  private readonly sql: DatabaseSync;
+  /** False: what is in the file was built by earlier code, and goes on answering until it is built anew. */
+  readonly isCurrent: boolean;
+  private sql: DatabaseSync;
   private readonly schemas: string[] = [];
-  private readonly statements: Record<'begin' | 'commit' | 'rollback' | 'load' | 'save' | 'searched', StatementSync>;
+  private readonly prepared: Statement[] = [];
+  private readonly statements: Record<'begin' | 'commit' | 'rollback' | 'load' | 'save' | 'searched', Statement>;
 
   /**
    * `path` is a file, or `:memory:`. One owner writes the file, others read it; a process has a ledger, or a cache, for
-   * itself, and with it what lies beside it. Pages are moved from the log into the file in larger lots than by default:
-   * it is a sync of the disk each time.
+   * itself, and with it what lies beside it.
    */
-  constructor(path: string, version = MODELS_VERSION) {
-    this.sql = new DatabaseSync(path, { readBigInts: true, timeout: BUSY_MS });
-    this.sql.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 10000');
-    // Catching up writes to the ends of many owners' lines at once: 64 MiB keep them from being read again and again.
-    this.sql.exec('PRAGMA cache_size = -65536');
-    if (this.sql.prepare('PRAGMA user_version').get()?.['user_version'] !== BigInt(version)) {
+  constructor(
+    readonly path: string,
+    version = MODELS_VERSION,
+    answersFrom = ANSWERS_FROM,
+  ) {
+    this.sql = open(path);
+    const found = Number(this.sql.prepare('PRAGMA user_version').get()!['user_version']);
+    this.isCurrent = found >= version || found < answersFrom;
+    if (found !== version && (found < answersFrom || found > version)) {
       this.clear();
       this.sql.exec(`PRAGMA user_version = ${version}`);
     }
@@ -74,9 +116,21 @@ export class ReadModelDatabase {
     this.sql.exec(schema);
   }
 
-  /** A statement to keep: it outlives `clear`. */
-  prepare(sql: string): StatementSync {
-    return this.sql.prepare(sql);
+  /** A statement to keep: it outlives `clear` and `replaceBy`. */
+  prepare(sql: string): Statement {
+    const statement = new Statement(sql, this.sql);
+    this.prepared.push(statement);
+    return statement;
+  }
+
+  /** Puts another file, which nobody has open, in the place of this one, between two questions. */
+  replaceBy(path: string): void {
+    // The last to close a file takes its write-ahead log with it: what is left of it would spoil the other's.
+    this.sql.close();
+    for (const suffix of ['-wal', '-shm']) rmSync(this.path + suffix, { force: true });
+    renameSync(path, this.path);
+    this.sql = open(this.path);
+    for (const statement of this.prepared) statement.moveTo(this.sql);
   }
 
   checkpoint(): Checkpoint | undefined {
@@ -102,15 +156,28 @@ export class ReadModelDatabase {
     if (this.sql.isTransaction) this.statements.rollback.run();
   }
 
+  close(): void {
+    this.rollback();
+    this.sql.close();
+  }
+
   /** Drops all that is stored; the tables are there again, empty. */
   clear(): void {
     const tables = this.sql.prepare(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`);
     const drops = tables.all().map(({ name }) => `DROP TABLE "${String(name)}";`);
     this.sql.exec(['BEGIN IMMEDIATE;', ...drops, ...this.schemas.map((schema) => `${schema};`), 'COMMIT'].join('\n'));
   }
+}
 
-  close(): void {
-    this.rollback();
-    this.sql.close();
-  }
+/** Pages are moved from the write-ahead log in larger lots than by default: it is a sync of the disk each time. */
+function open(path: string): DatabaseSync {
+  const db = new DatabaseSync(path, { readBigInts: true, timeout: BUSY_MS });
+  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 10000');
+  // Catching up writes to the ends of many owners' lines at once: 64 MiB keep them from being read again and again.
+  db.exec('PRAGMA cache_size = -65536');
+  return db;
+}
+
+export function removeFiles(path: string): void {
+  for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
 }

@@ -1,13 +1,12 @@
-import type { StatementSync } from 'node:sqlite';
 import type { Position } from '../event-store/event-store.js';
 import type { AccountsReader } from './accounts-reader.js';
-import type { ReadModelDatabase } from './database.js';
+import type { ReadModelDatabase, Statement } from './database.js';
 
 const CHUNK = 200;
 
 /** Credits that will lapse with something left, by an index over when they end: never a scan of all there are. */
 export class ExpiringCredits {
-  private readonly ending: StatementSync;
+  private readonly ending: Statement;
 
   constructor(
     db: ReadModelDatabase,

@@ -1,9 +1,8 @@
-import type { StatementSync } from 'node:sqlite';
 import type { Position } from '../event-store/event-store.js';
 import { accountStream } from '../kernel/identifiers.js';
 import { ENTRY_KINDS, type EntryKind } from './books-model.js';
 import type { LineKind } from './accounts-model.js';
-import type { ReadModelDatabase } from './database.js';
+import type { ReadModelDatabase, Statement } from './database.js';
 
 const EVENT_OF: Readonly<Record<LineKind, EntryKind>> = {
   'credit-applied': 'CreditApplied',
@@ -47,7 +46,7 @@ type Read = (after: JournalPlace, untilMs: number) => readonly Row[];
 
 /** Lists the events of accounts or of sections of the books in effective order, each once, from the tables' own order. */
 export class JournalIndex {
-  private readonly statements: Record<'section' | 'account' | 'accounts' | 'named' | 'line' | 'sweep', StatementSync>;
+  private readonly statements: Record<'section' | 'account' | 'accounts' | 'named' | 'line' | 'sweep', Statement>;
 
   constructor(db: ReadModelDatabase) {
     this.statements = {
@@ -93,7 +92,7 @@ export class JournalIndex {
     return this.merged(sources, after, untilMs);
   }
 
-  private reading(statement: StatementSync, source: bigint): Read {
+  private reading(statement: Statement, source: bigint): Read {
     return ({ effectiveMs: effective, position }, until) =>
       statement.all({ source, effective, position, until }) as unknown as Row[];
   }

@@ -1,6 +1,5 @@
-import type { StatementSync } from 'node:sqlite';
 import type { Position } from '../event-store/event-store.js';
-import type { ReadModelDatabase } from './database.js';
+import type { ReadModelDatabase, Statement } from './database.js';
 
 /** Owners whose lane ends are remembered; the others are read again when they move. */
 const REMEMBERED_OWNERS = 20_000;
@@ -34,7 +33,7 @@ export class Lanes {
   private readonly ends = new Map<number, LaneEnds>();
   private readonly statements: Record<
     'insert' | 'range' | 'last' | 'knownLast' | 'effectiveLast' | 'laterLast' | 'after',
-    StatementSync
+    Statement
   >;
 
   /** `amounts` names what the lines of `table` add to. */

@@ -1,8 +1,7 @@
-import type { StatementSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Position } from '../event-store/event-store.js';
 import { joined, ENTRY_KINDS, type EntryKind, type SectionGroup } from './books-model.js';
-import type { ReadModelDatabase } from './database.js';
+import type { ReadModelDatabase, Statement } from './database.js';
 
 /** So many entries are added up before the event loop gets its turn. */
 const SLICE_ENTRIES = 20_000;
@@ -25,7 +24,7 @@ export interface Section {
 
 /** The sections of the books, and what their entries add up to. */
 export class LedgerSections {
-  private readonly statements: Record<'all' | 'boundary' | 'sum', StatementSync>;
+  private readonly statements: Record<'all' | 'boundary' | 'sum', Statement>;
 
   constructor(db: ReadModelDatabase) {
     this.statements = {

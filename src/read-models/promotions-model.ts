@@ -1,4 +1,3 @@
-import type { StatementSync } from 'node:sqlite';
 import { disbursements, type Disbursements } from '../../projections/disbursements.js';
 import type { Position, Recorded } from '../event-store/event-store.js';
 import type { EventLike } from '../kernel/decider.js';
@@ -6,7 +5,7 @@ import { epochMs } from '../kernel/instant.js';
 import { enrollmentOf } from '../promotions/domain/enrollment.js';
 import type { EnrollmentEvent, PromotionEvent } from '../promotions/domain/events.js';
 import type { EnrollmentFacts } from '../promotions/domain/facts.js';
-import type { ReadModel, ReadModelDatabase } from './database.js';
+import type { ReadModel, ReadModelDatabase, Statement } from './database.js';
 import type { Moment } from './moment.js';
 
 const SCHEMA = `
@@ -37,7 +36,7 @@ export class PromotionsModel implements ReadModel {
   private readonly states = new Map<string, Disbursements>();
   private readonly statements: Record<
     'add' | 'enroll' | 'last' | 'events' | 'starts' | 'ids' | 'enrollment' | 'invited',
-    StatementSync
+    Statement
   >;
 
   constructor(db: ReadModelDatabase) {

@@ -1,9 +1,8 @@
-import type { StatementSync } from 'node:sqlite';
 import type { Position, Recorded } from '../event-store/event-store.js';
 import type { RateBook, RecordedRate } from '../fx/domain/conversion.js';
 import type { FxEvent } from '../fx/domain/events.js';
 import { epochMs, instantOf } from '../kernel/instant.js';
-import type { ReadModel, ReadModelDatabase } from './database.js';
+import type { ReadModel, ReadModelDatabase, Statement } from './database.js';
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS fx_rates (
@@ -19,7 +18,7 @@ const SCHEMA = `
 
 /** Rates by pair and effective time: the order in which a conversion looks for them. */
 export class RatesModel implements ReadModel {
-  private readonly statements: Record<'add' | 'rates' | 'bases', StatementSync>;
+  private readonly statements: Record<'add' | 'rates' | 'bases', Statement>;
 
   constructor(db: ReadModelDatabase) {
     db.create(SCHEMA);

@@ -12,7 +12,7 @@ import { AuditReader } from './audit-reader.js';
 import { BooksQueries } from './books-queries.js';
 import type { CampaignsModel } from './campaigns-model.js';
 import { ClickExplanations } from './click-explanation.js';
-import type { ReadModelDatabase } from './database.js';
+import { type ReadModelDatabase, removeFiles } from './database.js';
 import { ExpiringCredits } from './expiring-credits.js';
 import { JournalIndex } from './journal-index.js';
 import type { LogTimes } from './log-times.js';
@@ -37,6 +37,12 @@ export class NotCaughtUpError extends Error {
   override readonly name = 'NotCaughtUpError';
 }
 
+/** How files of read models are written. */
+export interface Writing {
+  readonly writer: ModelsWriter;
+  open(path: string): Promise<ModelsWriter>;
+}
+
 /** All read models and what keeps them up. They can be thrown away at any time; the log is the truth. */
 export class ReadModels {
   readonly accounts: AccountQueries;
@@ -52,8 +58,10 @@ export class ReadModels {
   readonly times: LogTimes;
   readonly notices: NoticesModel;
   private readonly subjects: Subjects;
-  readonly runner: ReadModelRunner;
-  private readonly writer: ModelsWriter;
+  private readonly models: Models;
+  private writer: ModelsWriter;
+  private following: ReadModelRunner;
+  private rebuilding: Promise<void> | undefined;
   /** Null until the store has been reached. */
   private headAtStart: Position | null = null;
   /** Why it has not been. */
@@ -63,12 +71,12 @@ export class ReadModels {
   constructor(
     private readonly store: EventStore,
     private readonly db: ReadModelDatabase,
-    observer?: ProjectionObserver,
+    private readonly observer?: ProjectionObserver,
     clock: () => Instant = () => instantOf(Date.now()),
-    /** Who owns the tables, when it is not `db` itself. */
-    writer?: ModelsWriter,
+    /** Who writes the file of `db`, when it is not written through `db` itself, and how another one is found for a file. */
+    private readonly writing?: Writing,
   ) {
-    const models = new Models(db, clock);
+    const models = (this.models = new Models(db, clock));
     this.campaigns = models.campaigns;
     this.promotions = models.promotions;
     this.rates = models.rates;
@@ -89,8 +97,12 @@ export class ReadModels {
     this.journal = new JournalIndex(db);
     this.subjects = new Subjects(db, reader, this.campaigns, this.promotions);
     this.clicks = new ClickExplanations(store, reader);
-    this.writer = writer ?? new LocalWriter(db, models.all);
-    this.runner = new ReadModelRunner(store, this.writer, observer);
+    this.writer = writing?.writer ?? new LocalWriter(db, models.all);
+    this.following = new ReadModelRunner(store, this.writer, observer);
+  }
+
+  get runner(): ReadModelRunner {
+    return this.following;
   }
 
   /** Waits until all that is recorded now is included; its position. Throws NotCaughtUpError. */
@@ -115,7 +127,71 @@ export class ReadModels {
   async start(): Promise<void> {
     const following = this.follow();
     following.catch((error: unknown) => this.runner.fail(error));
+    if (!this.db.isCurrent) void following.then(() => this.rebuild()).catch(() => undefined);
     await Promise.race([following, sleep(STORE_MS, undefined, { ref: false })]);
+  }
+
+  /**
+   * Builds the tables anew from the log's first event, in the background: those that are there are kept up and go on
+   * answering, until the new ones include as much and take their place. A rebuild that fails leaves everything as it was.
+   */
+  rebuild(): Promise<void> {
+    this.rebuilding ??= this.buildAnew()
+      .then(
+        () => this.observer?.rebuilt(null),
+        (error: unknown) => {
+          this.observer?.rebuilt(error as Error);
+          throw error;
+        },
+      )
+      .finally(() => (this.rebuilding = undefined));
+    return this.rebuilding;
+  }
+
+  get isRebuilding(): boolean {
+    return this.rebuilding !== undefined;
+  }
+
+  private async buildAnew(): Promise<void> {
+    const { writing } = this;
+    if (!writing) return this.runner.rebuild();
+    const path = `${this.db.path}.next`;
+    removeFiles(path);
+    const writer = await writing.open(path);
+    const next = new ReadModelRunner(this.store, writer);
+    let isPaused = false;
+    try {
+      await next.start();
+      await this.includedBy(next);
+      await this.runner.stop({ keepsWaiters: true });
+      isPaused = true;
+      await this.includedBy(next);
+    } catch (error) {
+      if (isPaused && !this.closed) await this.runner.start();
+      throw error;
+    } finally {
+      await next.stop();
+      await writer.close();
+    }
+    await this.takeUp(path, writing);
+  }
+
+  private async takeUp(path: string, writing: Writing): Promise<void> {
+    await this.writer.close();
+    this.db.replaceBy(path);
+    for (const model of this.models.all) model.forget();
+    this.writer = await writing.open(this.db.path);
+    const former = this.following;
+    this.following = new ReadModelRunner(this.store, this.writer, this.observer);
+    await this.following.start();
+    former.handOverTo(this.following);
+  }
+
+  /** Throws when the runner cannot go on, or need not. */
+  private async includedBy(next: ReadModelRunner): Promise<void> {
+    while (!(await next.reached(this.runner.position, STORE_MS))) {
+      if (this.closed) throw new Error('the service ends');
+    }
   }
 
   /**
@@ -194,6 +270,7 @@ export class ReadModels {
   /** Lets what is being written be finished. */
   async close(): Promise<void> {
     this.closed = true;
+    await this.rebuilding?.catch(() => undefined);
     await this.runner.stop();
     await this.writer.close();
     this.db.close();

@@ -1,24 +1,37 @@
 import type { Subscription } from 'rxjs';
 import type { EventStore, Position, Recorded } from '../event-store/event-store.js';
-import type { ModelsWriter } from './writer.js';
+import { type ModelsWriter, ModelsStorageError } from './writer.js';
 
 /** So many events at most share a transaction: it bounds what a crash makes the next start repeat. */
 const TRANSACTION_EVENTS = 2000;
 /** So many may wait to be written. A log that is faster is read again later, from where it was left. */
 const WAITING_EVENTS = 10_000;
+/** Before what could not be written is written again. */
+const RETRY_MS = 1000;
 
 /** What is told of the feeding, to be counted and traced. It never throws. */
 export interface ProjectionObserver {
   /** So many events, the last of them at `through`, were included together; that began at `startedMs` of `performance.now()`. */
   projected(through: Position, events: number, startedMs: number): void;
+  /** Nothing can be written at the moment; it is tried again. */
+  held(error: Error): void;
   /** The models stand still. */
   stopped(error: Error): void;
+  /** They were built anew; or why not, and the former ones go on. */
+  rebuilt(error: Error | null): void;
 }
 
-const UNOBSERVED: ProjectionObserver = { projected: () => undefined, stopped: () => undefined };
+const UNOBSERVED: ProjectionObserver = {
+  projected: () => undefined,
+  held: () => undefined,
+  stopped: () => undefined,
+  rebuilt: () => undefined,
+};
 
 interface Waiter {
   readonly position: Position;
+  /** Where it waits. */
+  among: Set<Waiter>;
   settle(outcome: boolean | Error): void;
 }
 
@@ -39,6 +52,8 @@ export class ReadModelRunner {
   private hasLetGo = false;
   private turn: NodeJS.Immediate | undefined;
   private writing: Promise<void> | undefined;
+  /** Waits before what could not be written is written again. */
+  private retry: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly store: EventStore,
@@ -58,6 +73,7 @@ export class ReadModelRunner {
 
   /** Catches up from the checkpoint, from the beginning when the file is another log's, and stays subscribed. */
   async start(): Promise<void> {
+    this.isStopped = this.hasLetGo = false;
     const belongs = await this.belongsToTheLog();
     if (this.isStopped) return;
     if (!belongs) await this.writer.clear();
@@ -66,15 +82,26 @@ export class ReadModelRunner {
     this.follow(position, searched);
   }
 
-  /** Writes what has arrived and lets go of the subscription. */
-  async stop(): Promise<void> {
+  /** Writes what has arrived and lets go of the subscription. Who waits is told no, unless they are to be handed over. */
+  async stop({ keepsWaiters = false } = {}): Promise<void> {
     this.isStopped = true;
     clearImmediate(this.turn);
-    this.turn = undefined;
+    clearTimeout(this.retry);
+    this.turn = this.retry = undefined;
     this.subscription?.unsubscribe();
     await this.writing;
     if (this.arrived.length > 0 && !this.failure) await this.writeArrived();
-    this.settle(() => false);
+    if (!keepsWaiters) this.settle(() => false);
+  }
+
+  /** Whoever waits for a position waits for another runner to include it. */
+  handOverTo(next: ReadModelRunner): void {
+    for (const waiter of this.waiters) {
+      waiter.among = next.waiters;
+      next.waiters.add(waiter);
+    }
+    this.waiters.clear();
+    next.settle((waiter) => (waiter.position <= next.committed ? true : undefined));
   }
 
   /** Empties the models and builds them from the log's first event. */
@@ -96,9 +123,10 @@ export class ReadModelRunner {
       const timer = setTimeout(() => waiter.settle(false), timeoutMs);
       const waiter: Waiter = {
         position,
+        among: this.waiters,
         settle: (outcome) => {
           clearTimeout(timer);
-          this.waiters.delete(waiter);
+          waiter.among.delete(waiter);
           if (outcome instanceof Error) reject(outcome);
           else resolve(outcome);
         },
@@ -145,7 +173,7 @@ export class ReadModelRunner {
 
   /** A turn later, so that what arrives together is written together. */
   private wake(): void {
-    if (this.turn || this.writing || this.failure || this.isStopped) return;
+    if (this.turn || this.writing || this.retry || this.failure || this.isStopped) return;
     this.turn = setImmediate(() => {
       this.turn = undefined;
       this.writing = this.writeArrived().finally(() => {
@@ -175,8 +203,19 @@ export class ReadModelRunner {
         this.follow(this.committed, this.committed);
       }
     } catch (error) {
-      this.fail(error);
+      if (error instanceof ModelsStorageError) this.tryAgain(error);
+      else this.fail(error);
     }
+  }
+
+  /** What has arrived stays, and is written when it can be: until then answers are of what was written before. */
+  private tryAgain(error: ModelsStorageError): void {
+    this.observer.held(error);
+    if (this.isStopped) return;
+    this.retry = setTimeout(() => {
+      this.retry = undefined;
+      this.wake();
+    }, RETRY_MS);
   }
 
   /** Stands still at the checkpoint: a model that cannot read the log must not answer from half of it. */

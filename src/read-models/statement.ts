@@ -1,4 +1,3 @@
-import type { StatementSync } from 'node:sqlite';
 import type { Position } from '../event-store/event-store.js';
 import { epochMs, type Instant, instantOf, parseInstant } from '../kernel/instant.js';
 import { formatMinor } from '../kernel/money.js';
@@ -6,7 +5,7 @@ import { isRefusal, type Refusal } from '../kernel/refusal.js';
 import type { LineKind } from './accounts-model.js';
 import type { AccountsReader } from './accounts-reader.js';
 import { badCursor, cursorAfter, isPosition, openCursor, type Page, type Paging } from './cursors.js';
-import type { ReadModelDatabase } from './database.js';
+import type { ReadModelDatabase, Statement } from './database.js';
 import type { Moment } from './moment.js';
 
 export interface StatementLine {
@@ -59,7 +58,7 @@ export interface LineRow {
 
 /** The lines of one account in effective order, ties by position. */
 export class Statements {
-  private readonly lines: StatementSync;
+  private readonly lines: Statement;
 
   constructor(
     db: ReadModelDatabase,

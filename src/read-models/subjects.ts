@@ -1,4 +1,3 @@
-import type { StatementSync } from 'node:sqlite';
 import type { Position } from '../event-store/event-store.js';
 import { epochMs, instantOf, type Instant } from '../kernel/instant.js';
 import { once } from '../kernel/once.js';
@@ -9,7 +8,7 @@ import type { Rules } from '../promotions/domain/rules.js';
 import type { AccountKey } from './accounts-queries.js';
 import type { AccountsReader } from './accounts-reader.js';
 import type { CampaignsModel } from './campaigns-model.js';
-import type { ReadModelDatabase } from './database.js';
+import type { ReadModelDatabase, Statement } from './database.js';
 import { instantIn, type Moment } from './moment.js';
 import type { PromotionsModel } from './promotions-model.js';
 
@@ -27,7 +26,7 @@ const SPEND = `FROM account_lines line
 
 /** Whom promotions are about: what is known of an advertiser in a marketplace, and who may come in question at all. */
 export class Subjects {
-  private readonly statements: Record<'spend' | 'first' | 'reversal' | 'present' | 'advertisers', StatementSync>;
+  private readonly statements: Record<'spend' | 'first' | 'reversal' | 'present' | 'advertisers', Statement>;
 
   constructor(
     db: ReadModelDatabase,

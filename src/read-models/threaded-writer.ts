@@ -1,8 +1,9 @@
 import { Worker } from 'node:worker_threads';
 import type { Position, Recorded } from '../event-store/event-store.js';
 import type { Instant } from '../kernel/instant.js';
-import type { Checkpoint } from './database.js';
-import type { ModelsWriter } from './writer.js';
+import { type Checkpoint, ReadModelDatabase } from './database.js';
+import { Models } from './models.js';
+import { LocalWriter, type ModelsWriter, ModelsStorageError } from './writer.js';
 
 /** What the thread is started with. */
 export interface ThreadData {
@@ -17,10 +18,21 @@ export type Order =
   | { readonly do: 'write'; readonly events: string }
   | { readonly do: 'searched'; readonly position: Position };
 
-export type Reply = { readonly done: Checkpoint | undefined } | { readonly failed: Error };
+/** An error's class does not travel. */
+export type Reply = { readonly done: Checkpoint | undefined } | { readonly failed: Error; readonly ofStorage: boolean };
 
-/** Built code has its thread beside it; what runs from its source, as tests do, has none and writes in its own thread. */
-export const HAS_THREAD = import.meta.url.endsWith('.js');
+/** Built code has its thread beside it; what runs from its source, as tests do, has none. */
+const HAS_THREAD = import.meta.url.endsWith('.js');
+
+/** Writes a file of read models: in a thread of its own where there is one, else in this. */
+export async function openWriter(
+  path: string,
+  { clock, fixedNow }: { clock: () => Instant; fixedNow: Instant | null },
+): Promise<ModelsWriter> {
+  if (HAS_THREAD) return ThreadedWriter.open({ path, fixedNow });
+  const db = new ReadModelDatabase(path);
+  return new LocalWriter(db, new Models(db, clock).all, true);
+}
 
 /** Writes the models in a thread of its own, so that commands and questions do not wait for it. The thread owns the file. */
 export class ThreadedWriter implements ModelsWriter {
@@ -31,7 +43,8 @@ export class ThreadedWriter implements ModelsWriter {
     worker.on('message', (reply: Reply) => {
       const asked = this.waiting.shift()!;
       if (this.waiting.length === 0) worker.unref();
-      if ('failed' in reply) asked.reject(reply.failed);
+      if ('failed' in reply)
+        asked.reject(reply.ofStorage ? new ModelsStorageError(reply.failed.message) : reply.failed);
       else asked.resolve(reply.done);
     });
     worker.on('error', (error: unknown) => this.end(error instanceof Error ? error : new Error(String(error))));

@@ -4,7 +4,7 @@ import { instantOf } from '../kernel/instant.js';
 import { type Checkpoint, ReadModelDatabase } from './database.js';
 import { Models } from './models.js';
 import type { Order, Reply, ThreadData } from './threaded-writer.js';
-import { LocalWriter } from './writer.js';
+import { LocalWriter, ModelsStorageError } from './writer.js';
 
 /** The thread of a ThreadedWriter: does what it is told, one thing after the other. */
 const { path, fixedNow } = workerData as ThreadData;
@@ -41,7 +41,8 @@ parentPort!.on('message', (order: Order) => {
     try {
       reply = { done: await obey(order) };
     } catch (error) {
-      reply = { failed: error instanceof Error ? error : new Error(String(error)) };
+      const failed = error instanceof Error ? error : new Error(String(error));
+      reply = { failed, ofStorage: failed instanceof ModelsStorageError };
     }
     parentPort!.postMessage(reply);
   });

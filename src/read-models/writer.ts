@@ -1,6 +1,11 @@
 import type { Position, Recorded } from '../event-store/event-store.js';
 import type { Checkpoint, ReadModel, ReadModelDatabase } from './database.js';
 
+/** The tables' file could not be written, as when a disk is full: the same may be written when it can. */
+export class ModelsStorageError extends Error {
+  override readonly name = 'ModelsStorageError';
+}
+
 /** Writes the log into the models' tables: in this thread, or in one of its own (`threaded-writer.ts`). */
 export interface ModelsWriter {
   /** The event that the tables include last; undefined when they are empty. */
@@ -20,6 +25,8 @@ export class LocalWriter implements ModelsWriter {
   constructor(
     private readonly db: ReadModelDatabase,
     private readonly models: readonly ReadModel[],
+    /** Nobody else asks through this database. */
+    private readonly ownsFile = false,
   ) {}
 
   async checkpoint(): Promise<Checkpoint | undefined> {
@@ -34,7 +41,7 @@ export class LocalWriter implements ModelsWriter {
     } catch (error) {
       this.db.rollback();
       for (const model of this.models) model.forget();
-      throw error;
+      throw asStorageError(error);
     }
   }
 
@@ -48,6 +55,15 @@ export class LocalWriter implements ModelsWriter {
   }
 
   async close(): Promise<void> {
-    // Nothing is under way between two calls.
+    if (this.ownsFile) this.db.close();
   }
+}
+
+/** Of SQLite's result codes those of a file that cannot be written now: BUSY, READONLY, IOERR, FULL, CANTOPEN. */
+const OF_STORAGE: ReadonlySet<number> = new Set([5, 8, 10, 13, 14]);
+
+function asStorageError(error: unknown): unknown {
+  const { errcode } = error as { errcode?: number };
+  if (errcode === undefined || !OF_STORAGE.has(errcode & 0xff)) return error;
+  return new ModelsStorageError((error as Error).message, { cause: error });
 }

@@ -59,7 +59,7 @@ describe('the read model runner', () => {
     return result.position;
   };
   const open = (version?: number, log: EventStore = store) => {
-    const db = new ReadModelDatabase(join(directory, 'models.db'), version);
+    const db = new ReadModelDatabase(join(directory, 'models.db'), version, version);
     const seen = new Seen(db);
     const runner = new ReadModelRunner(log, new LocalWriter(db, [seen]));
     const close = async () => {
