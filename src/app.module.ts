@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { APP_GUARD } from '@nestjs/core';
-import { type DynamicModule, Inject, Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { Accounts, type OfferAt } from './accounts/accounts.js';
 import { accountDecider, type AccountState } from './accounts/domain/account.js';
 import type { AccountCommand } from './accounts/domain/decide.js';
@@ -82,7 +82,8 @@ export class AppModule implements OnApplicationShutdown {
     const decider = overrides.accountDecider ?? accountDecider;
     const observability = await Observability.open(settings.observability, overrides.outlets);
     // Before all else: what lies beside a ledger that another process has must not be touched.
-    const store = overrides.store ?? openStore(settings, observability.store);
+    const warn = (logger: string) => (message: string) => observability.log.write('warn', logger, message);
+    const store = overrides.store ?? openStore(settings, warn('event-store'), observability.store);
     return {
       module: AppModule,
       controllers: CONTROLLERS,
@@ -170,12 +171,11 @@ export class AppModule implements OnApplicationShutdown {
         provide(Readiness, [ReadModels, Figures], (models, figures) => {
           return new ServiceReadiness(models, figures, placesOf(settings), settings.observability);
         }),
-        provide(SigningKey, [EventStore], () => openSigningKey(settings)),
-        provide(Sealer, [EventStore], (store) => openSealer(store, settings)),
+        provide(SigningKey, [EventStore], () => openSigningKey(settings, warn('seals'))),
+        provide(Sealer, [EventStore], (store) => openSealer(store, settings, warn('seals'))),
         provide(Checkpoints, [EventStore, Sealer, SigningKey], (store, sealer, key) => {
-          const logger = new Logger('seals');
-          const warn = (message: string) => logger.warn(message);
-          return new Checkpoints(store, sealer, key, { now: realNow, everyMs: settings.checkpointEveryMs, warn });
+          const options = { now: realNow, everyMs: settings.checkpointEveryMs, warn: warn('seals') };
+          return new Checkpoints(store, sealer, key, options);
         }),
         provide(Proofs, [EventStore, Sealer], (store, sealer) => new Proofs(store, sealer, realNow)),
       ],
@@ -227,24 +227,30 @@ function withCache(settings: Settings): Settings {
   }
 }
 
-export function openStore(settings: Settings, observer?: StoreObserver): EventStore {
-  return settings.readOnly ? new ReadOnlyEventStore(openWhole(settings)) : openWhole(settings, observer);
+type Report = (message: string) => void;
+
+/** Of commands, whose answer is on stdout. */
+const toStderr: Report = (message) => void process.stderr.write(`promoledger: ${message}\n`);
+
+export function openStore(settings: Settings, report = toStderr, observer?: StoreObserver): EventStore {
+  if (settings.readOnly) return new ReadOnlyEventStore(openWhole(settings, report));
+  return openWhole(settings, report, observer);
 }
 
-function openWhole({ store, streamPrefix, cachePath, readOnly }: Settings, observer?: StoreObserver): EventStore {
+function openWhole(settings: Settings, report: Report, observer?: StoreObserver): EventStore {
+  const { store, streamPrefix, cachePath, readOnly } = settings;
   if (store.startsWith(FILE)) {
     const path = store.slice(FILE.length);
     return readOnly ? SqliteEventStore.openToRead(path) : SqliteEventStore.open(path, observer);
   }
   if (store === MEMORY) return new MemoryEventStore();
   if (cachePath !== null) mkdirSync(dirname(cachePath), { recursive: true });
-  const logger = new Logger('event-store');
   return new EventStoreDbStore({
     connectionString: store,
     streamPrefix,
     categories: STREAM_CATEGORIES,
     indexPath: cachePath === null ? ':memory:' : `${cachePath}.index`,
-    report: (message) => logger.warn(message),
+    report,
     ...(observer ? { observer } : {}),
   });
 }
@@ -267,24 +273,16 @@ async function openReadModels(
 const realNow = () => instantOf(Date.now());
 
 /** A key that the settings name must be there; one beside the ledger is made when it is first needed. */
-export function openSigningKey({ ledgerName: name, signingKey, readOnly }: Settings): SigningKey {
-  // To whoever started it, command or service: it is told once in the life of a ledger.
-  const report = (message: string) => void process.stderr.write(`promoledger: ${message}\n`);
-  const key = new SigningKey({
-    name,
-    path: signingKey?.path ?? null,
-    mayCreate: !signingKey?.isSet && !readOnly,
-    report,
-  });
+export function openSigningKey({ ledgerName: name, signingKey, readOnly }: Settings, report = toStderr): SigningKey {
+  const mayCreate = !signingKey?.isSet && !readOnly;
+  const key = new SigningKey({ name, path: signingKey?.path ?? null, mayCreate, report });
   if (signingKey?.isSet) key.verifierKey();
   return key;
 }
 
 /** The seals lie beside the ledger: `ledger.db` has `ledger.db.seals`. They follow the log in the background. */
-function openSealer(store: EventStore, { cachePath }: Settings): Sealer {
-  const logger = new Logger('seals');
-  const path = cachePath === null ? '' : `${cachePath}.seals`;
-  const sealer = new Sealer(store, path, (message) => logger.warn(message));
+function openSealer(store: EventStore, { cachePath }: Settings, report: Report): Sealer {
+  const sealer = new Sealer(store, cachePath === null ? '' : `${cachePath}.seals`, report);
   sealer.start();
   return sealer;
 }

@@ -99,7 +99,7 @@ export class Diff {
     if (place === undefined) return badCursor();
     if (from > moment.known) return backwards();
     const account = this.readModels.accounts.accountAt(advertiserId, marketplace, moment);
-    if (!account) return refuse('unknown-account', `${advertiserId} has no account in ${marketplace}`);
+    if (!account) return refuse('unknown-account', 'There is no such account.');
     const items: Change[] = [];
     for await (const event of this.store.readAll({ after: place, filter: ofAccount({ advertiserId, marketplace }) })) {
       if (event.position > moment.known) break;

@@ -122,6 +122,21 @@ describe('somebody else is nobody', () => {
     expect(bytesOf(await asked('adv-1/DE', ofMarketplace))).toEqual(elsewhere);
   });
 
+  it.each(['?from=position:2', '?from=position:2&to=position:20', '?from=position:2&limit=1', '?from=then', ''])(
+    'what became known of them%s',
+    async (query) => {
+      const changes = (who: string, token: string) => get(`/v1/diff/${who}${query}`, token);
+      const absent = bytesOf(await changes('not-there/DE', ofAdvertiser));
+      expect(absent.status).toBe(query.includes('position') ? 404 : 400);
+      for (const other of ['adv-2/DE', 'adv-9/FR', 'adv%2D2/DE']) {
+        expect({ other, ...bytesOf(await changes(other, ofAdvertiser)) }).toEqual({ other, ...absent });
+      }
+      expect(bytesOf(await changes('adv-1/DE', ofMarketplace))).toEqual(absent);
+      expect(bytesOf(await changes('not-there/DE', root))).toEqual(absent);
+      expect((await changes('adv-1/DE', ofAdvertiser)).text).toBe((await changes('adv-1/DE', root)).text);
+    },
+  );
+
   it('what is their own they see as everybody sees it', async () => {
     for (const question of ['balance', 'statement', 'clicks/k-1', `qualification?promotionId=${PROMOTION_ID}`]) {
       const path = `/v1/accounts/adv-1/DE/${question}`;
