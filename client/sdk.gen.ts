@@ -3,9 +3,18 @@
 import { client } from './client.gen.js';
 import type { Client, Options as Options2, TDataShape } from './client/index.js';
 import type {
+  ClosePeriodData,
+  ClosePeriodErrors,
+  ClosePeriodResponses,
   ConvertAmountData,
   ConvertAmountErrors,
   ConvertAmountResponses,
+  ExportJournalData,
+  ExportJournalErrors,
+  ExportJournalResponses,
+  ExportLogData,
+  ExportLogErrors,
+  ExportLogResponses,
   FollowEventsData,
   FollowEventsErrors,
   FollowEventsResponse,
@@ -14,14 +23,29 @@ import type {
   FollowNoticesErrors,
   FollowNoticesResponse,
   FollowNoticesResponses,
+  GetAuditStatusData,
+  GetAuditStatusErrors,
+  GetAuditStatusResponses,
   GetBalanceData,
   GetBalanceErrors,
   GetBalanceResponses,
   GetClickData,
   GetClickErrors,
   GetClickResponses,
+  GetGapReportData,
+  GetGapReportErrors,
+  GetGapReportResponses,
+  GetLatestCheckpointData,
+  GetLatestCheckpointErrors,
+  GetLatestCheckpointResponses,
+  GetLiabilityData,
+  GetLiabilityErrors,
+  GetLiabilityResponses,
   GetLivenessData,
   GetLivenessResponses,
+  GetPeriodData,
+  GetPeriodErrors,
+  GetPeriodResponses,
   GetPromotionData,
   GetPromotionErrors,
   GetPromotionResponses,
@@ -37,12 +61,27 @@ import type {
   GetTermsSchemaData,
   GetTermsSchemaErrors,
   GetTermsSchemaResponses,
+  GetTrialBalanceData,
+  GetTrialBalanceErrors,
+  GetTrialBalanceResponses,
+  GetVerifierKeyData,
+  GetVerifierKeyErrors,
+  GetVerifierKeyResponses,
   ImportCommandsData,
   ImportCommandsErrors,
   ImportCommandsResponses,
+  ListAccountChangesData,
+  ListAccountChangesErrors,
+  ListAccountChangesResponses,
   ListAccountsData,
   ListAccountsErrors,
   ListAccountsResponses,
+  ListChangedAccountsData,
+  ListChangedAccountsErrors,
+  ListChangedAccountsResponses,
+  ListCheckpointsData,
+  ListCheckpointsErrors,
+  ListCheckpointsResponses,
   ListDeadLettersData,
   ListDeadLettersErrors,
   ListDeadLettersResponses,
@@ -52,12 +91,21 @@ import type {
   ListEventsData,
   ListEventsErrors,
   ListEventsResponses,
+  ListLateFactsData,
+  ListLateFactsErrors,
+  ListLateFactsResponses,
   ListNoticesData,
   ListNoticesErrors,
   ListNoticesResponses,
+  ListPeriodsData,
+  ListPeriodsErrors,
+  ListPeriodsResponses,
   ListPromotionsData,
   ListPromotionsErrors,
   ListPromotionsResponses,
+  ListTransactionsData,
+  ListTransactionsErrors,
+  ListTransactionsResponses,
   ListWebhooksData,
   ListWebhooksErrors,
   ListWebhooksResponses,
@@ -70,6 +118,12 @@ import type {
   PreviewPromotionData,
   PreviewPromotionErrors,
   PreviewPromotionResponses,
+  ProveConsistencyData,
+  ProveConsistencyErrors,
+  ProveConsistencyResponses,
+  ProveInclusionData,
+  ProveInclusionErrors,
+  ProveInclusionResponses,
   RecordCommandsData,
   RecordCommandsErrors,
   RecordCommandsResponses,
@@ -79,6 +133,9 @@ import type {
   ResendDeadLettersData,
   ResendDeadLettersErrors,
   ResendDeadLettersResponses,
+  SignCheckpointData,
+  SignCheckpointErrors,
+  SignCheckpointResponses,
 } from './types.gen.js';
 
 export type Options<
@@ -290,6 +347,160 @@ export const convertAmount = <ThrowOnError extends boolean = false>(
   });
 
 /**
+ * The double entry of every event that moves money, in effective order, ties by position.
+ *
+ * With filters, transactions that have a posting of the account, promotion and currency named. Looking for what is rare, a page may be short or empty and not be the last: it is when `next` is null.
+ */
+export const listTransactions = <ThrowOnError extends boolean = false>(
+  options?: Options<ListTransactionsData, ThrowOnError>,
+) =>
+  (options?.client ?? client).get<ListTransactionsResponses, ListTransactionsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/journal',
+    ...options,
+  });
+
+/**
+ * What every ledger account holds, but those that hold nothing, by name, then currency.
+ *
+ * The first page tells the `totals` of all that the filters keep, by currency, as they are and at cost; other pages tell null. Of whole books, and of those of an advertiser or a marketplace, they are zero at cost.
+ */
+export const getTrialBalance = <ThrowOnError extends boolean = false>(
+  options?: Options<GetTrialBalanceData, ThrowOnError>,
+) =>
+  (options?.client ?? client).get<GetTrialBalanceResponses, GetTrialBalanceErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/trial-balance',
+    ...options,
+  });
+
+/**
+ * How the liability for credits went through a month, by promotion, marketplace and currency.
+ *
+ * opening + granted - drawn - expired - revoked + restored = closing. A liability ends with the sweep of its credit, effective at its end; `lapsed` is what of the closing has ended and is not swept. `drill` lists what a figure is made of: its postings add up to the figure, a credit being negative.
+ */
+export const getLiability = <ThrowOnError extends boolean = false>(options: Options<GetLiabilityData, ThrowOnError>) =>
+  (options.client ?? client).get<GetLiabilityResponses, GetLiabilityErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/liability',
+    ...options,
+  });
+
+/**
+ * Every event up to what is known, one a line with its hash, streamed: what `promoledger verify` reads.
+ *
+ * The header `promoledger-position` says up to where.
+ */
+export const exportLog = <ThrowOnError extends boolean = false>(options?: Options<ExportLogData, ThrowOnError>) =>
+  (options?.client ?? client).get<ExportLogResponses, ExportLogErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/exports/log',
+    ...options,
+  });
+
+/**
+ * The journal as a file for another program, in the order of the log, streamed.
+ *
+ * With filters, whole transactions that have a posting of the account, promotion and currency named. The headers `promoledger-as-of` and `promoledger-position` say of which moment it is. What fails on the way cuts the connection, so that a part is never taken for the whole.
+ */
+export const exportJournal = <ThrowOnError extends boolean = false>(
+  options: Options<ExportJournalData, ThrowOnError>,
+) =>
+  (options.client ?? client).get<ExportJournalResponses, ExportJournalErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/exports/{format}',
+    ...options,
+  });
+
+/**
+ * The months that are closed, in their order.
+ */
+export const listPeriods = <ThrowOnError extends boolean = false>(options?: Options<ListPeriodsData, ThrowOnError>) =>
+  (options?.client ?? client).get<ListPeriodsResponses, ListPeriodsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/periods',
+    ...options,
+  });
+
+/**
+ * Closes a month: its trial balance is recorded as it is known now.
+ *
+ * Months of UTC are closed one after the other, from that of the earliest fact of an account on. What is recorded later changes nothing of what was reported. A month that is closed is answered as it was.
+ */
+export const closePeriod = <ThrowOnError extends boolean = false>(options: Options<ClosePeriodData, ThrowOnError>) =>
+  (options.client ?? client).post<ClosePeriodResponses, ClosePeriodErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/periods/{period}/close',
+    ...options,
+    headers: {
+      'Content-Type': 'application/json',
+      ...options.headers,
+    },
+  });
+
+/**
+ * The trial balance of a closed month: as it was reported, as it is known now, or the difference.
+ *
+ * `closed.position` is what was known when it was closed. `verified`, of what was reported, says whether its books still have the SHA-256 that was recorded. A line of the difference names the first of its late facts; all of them are at `late-facts`, and what they posted adds up to the difference.
+ */
+export const getPeriod = <ThrowOnError extends boolean = false>(options: Options<GetPeriodData, ThrowOnError>) =>
+  (options.client ?? client).get<GetPeriodResponses, GetPeriodErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/periods/{period}',
+    ...options,
+  });
+
+/**
+ * What of a closed month was recorded after it was closed, in the order recorded, with its postings.
+ */
+export const listLateFacts = <ThrowOnError extends boolean = false>(
+  options: Options<ListLateFactsData, ThrowOnError>,
+) =>
+  (options.client ?? client).get<ListLateFactsResponses, ListLateFactsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/periods/{period}/late-facts',
+    ...options,
+  });
+
+/**
+ * Which accounts two moments of knowledge tell differently of, and the events that made the difference.
+ *
+ * Of each account its figures before and after, its credits of which a figure changed, changes of the lapse of a credit, and the first 100 of the events with the line that each added to the statement.
+ */
+export const listChangedAccounts = <ThrowOnError extends boolean = false>(
+  options: Options<ListChangedAccountsData, ThrowOnError>,
+) =>
+  (options.client ?? client).get<ListChangedAccountsResponses, ListChangedAccountsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/diff',
+    ...options,
+  });
+
+/**
+ * Every event of an account that became known between two moments, with the line it added.
+ */
+export const listAccountChanges = <ThrowOnError extends boolean = false>(
+  options: Options<ListAccountChangesData, ThrowOnError>,
+) =>
+  (options.client ?? client).get<ListAccountChangesResponses, ListAccountChangesErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/diff/{advertiserId}/{marketplace}',
+    ...options,
+  });
+
+/**
+ * What advertisers were billed for between qualifying and their credit.
+ *
+ * An item for everybody who waited for a credit of the promotion, or still waits; by advertiser and marketplace. `coverable` is what of the billed amount the credit would have paid. The first page tells the totals of all pages by currency, each click once; other pages tell null.
+ */
+export const getGapReport = <ThrowOnError extends boolean = false>(options: Options<GetGapReportData, ThrowOnError>) =>
+  (options.client ?? client).get<GetGapReportResponses, GetGapReportErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/reports/gap',
+    ...options,
+  });
+
+/**
  * The log as it is stored, in the order of positions.
  */
 export const listEvents = <ThrowOnError extends boolean = false>(options?: Options<ListEventsData, ThrowOnError>) =>
@@ -308,6 +519,94 @@ export const followEvents = <ThrowOnError extends boolean = false>(
   (options?.client ?? client).sse.get<FollowEventsResponses, FollowEventsErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/events/live',
+    ...options,
+  });
+
+/**
+ * How far the log is sealed, by how much sealing lags, and the last checkpoint.
+ */
+export const getAuditStatus = <ThrowOnError extends boolean = false>(
+  options?: Options<GetAuditStatusData, ThrowOnError>,
+) =>
+  (options?.client ?? client).get<GetAuditStatusResponses, GetAuditStatusErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/audit/status',
+    ...options,
+  });
+
+/**
+ * The verifier key of the checkpoints, as c2sp.org/signed-note writes it.
+ */
+export const getVerifierKey = <ThrowOnError extends boolean = false>(
+  options?: Options<GetVerifierKeyData, ThrowOnError>,
+) =>
+  (options?.client ?? client).get<GetVerifierKeyResponses, GetVerifierKeyErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/audit/key',
+    ...options,
+  });
+
+/**
+ * The signed checkpoints, the smallest tree first.
+ */
+export const listCheckpoints = <ThrowOnError extends boolean = false>(
+  options?: Options<ListCheckpointsData, ThrowOnError>,
+) =>
+  (options?.client ?? client).get<ListCheckpointsResponses, ListCheckpointsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/audit/checkpoints',
+    ...options,
+  });
+
+/**
+ * Signs all that is recorded now; without news it answers with the last checkpoint.
+ */
+export const signCheckpoint = <ThrowOnError extends boolean = false>(
+  options: Options<SignCheckpointData, ThrowOnError>,
+) =>
+  (options.client ?? client).post<SignCheckpointResponses, SignCheckpointErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/audit/checkpoints',
+    ...options,
+    headers: {
+      'Content-Type': 'application/json',
+      ...options.headers,
+    },
+  });
+
+/**
+ * The last checkpoint as a signed note, for witnesses.
+ */
+export const getLatestCheckpoint = <ThrowOnError extends boolean = false>(
+  options?: Options<GetLatestCheckpointData, ThrowOnError>,
+) =>
+  (options?.client ?? client).get<GetLatestCheckpointResponses, GetLatestCheckpointErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/audit/checkpoints/latest',
+    ...options,
+  });
+
+/**
+ * That an event is in the log: a Merkle path (RFC 9162) from it to the root of a tree.
+ */
+export const proveInclusion = <ThrowOnError extends boolean = false>(
+  options?: Options<ProveInclusionData, ThrowOnError>,
+) =>
+  (options?.client ?? client).get<ProveInclusionResponses, ProveInclusionErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/audit/proofs/inclusion',
+    ...options,
+  });
+
+/**
+ * That one tree is the beginning of another: nothing before it was changed.
+ */
+export const proveConsistency = <ThrowOnError extends boolean = false>(
+  options: Options<ProveConsistencyData, ThrowOnError>,
+) =>
+  (options.client ?? client).get<ProveConsistencyResponses, ProveConsistencyErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/audit/proofs/consistency',
     ...options,
   });
 

@@ -693,14 +693,20 @@ export type Problem = {
     | 'unknown-click'
     | 'unknown-credit'
     | 'unknown-run'
+    | 'unknown-period'
+    | 'unknown-event'
+    | 'no-checkpoint'
     | 'not-found'
     | 'request-timeout'
     | 'conflicting-duplicate'
     | 'run-out-of-order'
+    | 'period-out-of-order'
     | 'batch-too-large'
     | 'uri-too-long'
     | 'unsupported-media-type'
     | 'run-not-due'
+    | 'period-not-over'
+    | 'period-runs-open'
     | 'partner-not-listed'
     | 'unknown-code'
     | 'not-invited'
@@ -713,6 +719,7 @@ export type Problem = {
     | 'cap-exceeded'
     | 'no-fx-rate'
     | 'stale-fx-rate'
+    | 'seal-broken'
     | 'rate-limited'
     | 'headers-too-large'
     | 'internal-error'
@@ -2127,6 +2134,1233 @@ export type ConvertAmountResponses = {
 
 export type ConvertAmountResponse = ConvertAmountResponses[keyof ConvertAmountResponses];
 
+export type ListTransactionsData = {
+  body?: never;
+  path?: never;
+  query?: {
+    /**
+     * Answer as the log said it at this recorded instant, or `position:N`. By default all of it.
+     */
+    knownAt?: string;
+    /**
+     * Wait, at most 5 s, until the answer includes this position.
+     */
+    minPosition?: string;
+    /**
+     * What had happened by then. By default now.
+     */
+    asOf?: string;
+    /**
+     * So many at most.
+     */
+    limit?: number;
+    /**
+     * The `next` of the page before.
+     */
+    cursor?: string;
+    /**
+     * The advertiser.
+     */
+    advertiserId?: string;
+    /**
+     * The marketplace.
+     */
+    marketplace?: string;
+    /**
+     * The promotion.
+     */
+    promotionId?: string;
+    /**
+     * Of the posting.
+     */
+    currency?: string;
+    /**
+     * A ledger account, or the first levels of its name.
+     */
+    account?: string;
+    /**
+     * Types of events, with commas between.
+     */
+    kind?: string;
+    /**
+     * Effective from this instant on.
+     */
+    from?: string;
+    /**
+     * Effective before this instant.
+     */
+    to?: string;
+  };
+  url: '/v1/journal';
+};
+
+export type ListTransactionsErrors = {
+  /**
+   * `invalid-command`: The request is not valid.
+   */
+  400: Problem;
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+  /**
+   * `not-caught-up`: The answer is not up to date yet. `store-unavailable`: The store cannot be reached.
+   */
+  503: Problem;
+};
+
+export type ListTransactionsError = ListTransactionsErrors[keyof ListTransactionsErrors];
+
+export type ListTransactionsResponses = {
+  /**
+   * A page of transactions.
+   */
+  200: {
+    items: Array<{
+      position: string;
+      recordedAt: string;
+      effectiveAt: string;
+      event: {
+        [key: string]: unknown;
+      };
+      advertiserId: string;
+      marketplace: string;
+      description: string;
+      postings: Array<{
+        account: string;
+        levels: Array<string>;
+        promotionId: string;
+        amount: string;
+        currency: string;
+        cost?: {
+          amount: string;
+          currency: string;
+        };
+      }>;
+    }>;
+    next: string | null;
+    asOf: string;
+    knownAt: string | null;
+    position: string;
+  };
+};
+
+export type ListTransactionsResponse = ListTransactionsResponses[keyof ListTransactionsResponses];
+
+export type GetTrialBalanceData = {
+  body?: never;
+  path?: never;
+  query?: {
+    /**
+     * Answer as the log said it at this recorded instant, or `position:N`. By default all of it.
+     */
+    knownAt?: string;
+    /**
+     * Wait, at most 5 s, until the answer includes this position.
+     */
+    minPosition?: string;
+    /**
+     * What had happened by then. By default now.
+     */
+    asOf?: string;
+    /**
+     * So many at most.
+     */
+    limit?: number;
+    /**
+     * The `next` of the page before.
+     */
+    cursor?: string;
+    /**
+     * The advertiser.
+     */
+    advertiserId?: string;
+    /**
+     * The marketplace.
+     */
+    marketplace?: string;
+    /**
+     * The promotion.
+     */
+    promotionId?: string;
+    /**
+     * Of the posting.
+     */
+    currency?: string;
+    /**
+     * A ledger account, or the first levels of its name.
+     */
+    account?: string;
+    /**
+     * Only credits that have ended and are neither swept nor revoked.
+     */
+    lapsed?: boolean;
+  };
+  url: '/v1/trial-balance';
+};
+
+export type GetTrialBalanceErrors = {
+  /**
+   * `invalid-command`: The request is not valid.
+   */
+  400: Problem;
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+  /**
+   * `not-caught-up`: The answer is not up to date yet.
+   */
+  503: Problem;
+};
+
+export type GetTrialBalanceError = GetTrialBalanceErrors[keyof GetTrialBalanceErrors];
+
+export type GetTrialBalanceResponses = {
+  /**
+   * A page of ledger accounts.
+   */
+  200: {
+    items: Array<{
+      account: string;
+      levels: Array<string>;
+      currency: string;
+      balance: string;
+    }>;
+    next: string | null;
+    totals: Array<{
+      currency: string;
+      balance: string;
+      atCost: string;
+    }>;
+    asOf: string;
+    knownAt: string | null;
+    position: string;
+  };
+};
+
+export type GetTrialBalanceResponse = GetTrialBalanceResponses[keyof GetTrialBalanceResponses];
+
+export type GetLiabilityData = {
+  body?: never;
+  path?: never;
+  query: {
+    /**
+     * Answer as the log said it at this recorded instant, or `position:N`. By default all of it.
+     */
+    knownAt?: string;
+    /**
+     * Wait, at most 5 s, until the answer includes this position.
+     */
+    minPosition?: string;
+    /**
+     * What had happened by then. By default now.
+     */
+    asOf?: string;
+    /**
+     * So many at most.
+     */
+    limit?: number;
+    /**
+     * The `next` of the page before.
+     */
+    cursor?: string;
+    /**
+     * A month of UTC.
+     */
+    month: string;
+    /**
+     * The promotion.
+     */
+    promotionId?: string;
+    /**
+     * The marketplace.
+     */
+    marketplace?: string;
+    /**
+     * The currency of the credits.
+     */
+    currency?: string;
+  };
+  url: '/v1/liability';
+};
+
+export type GetLiabilityErrors = {
+  /**
+   * `invalid-command`: The request is not valid.
+   */
+  400: Problem;
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+  /**
+   * `not-caught-up`: The answer is not up to date yet.
+   */
+  503: Problem;
+};
+
+export type GetLiabilityError = GetLiabilityErrors[keyof GetLiabilityErrors];
+
+export type GetLiabilityResponses = {
+  /**
+   * A page of roll-forwards.
+   */
+  200: {
+    items: Array<{
+      promotionId: string;
+      marketplace: string;
+      currency: string;
+      opening: {
+        amount: string;
+        drill: string;
+      };
+      granted: {
+        amount: string;
+        drill: string;
+      };
+      drawn: {
+        amount: string;
+        drill: string;
+      };
+      expired: {
+        amount: string;
+        drill: string;
+      };
+      revoked: {
+        amount: string;
+        drill: string;
+      };
+      restored: {
+        amount: string;
+        drill: string;
+      };
+      closing: {
+        amount: string;
+        drill: string;
+      };
+      lapsed: {
+        amount: string;
+        drill: string;
+      };
+    }>;
+    next: string | null;
+    month: string;
+    from: string;
+    to: string;
+    asOf: string;
+    knownAt: string | null;
+    position: string;
+  };
+};
+
+export type GetLiabilityResponse = GetLiabilityResponses[keyof GetLiabilityResponses];
+
+export type ExportLogData = {
+  body?: never;
+  path?: never;
+  query?: {
+    /**
+     * Answer as the log said it at this recorded instant, or `position:N`. By default all of it.
+     */
+    knownAt?: string;
+    /**
+     * Wait, at most 5 s, until the answer includes this position.
+     */
+    minPosition?: string;
+  };
+  url: '/v1/exports/log';
+};
+
+export type ExportLogErrors = {
+  /**
+   * `invalid-command`: The request is not valid.
+   */
+  400: Problem;
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+  /**
+   * `not-caught-up`: The answer is not up to date yet. `store-unavailable`: The store cannot be reached.
+   */
+  503: Problem;
+};
+
+export type ExportLogError = ExportLogErrors[keyof ExportLogErrors];
+
+export type ExportLogResponses = {
+  /**
+   * The log.
+   */
+  200: string;
+};
+
+export type ExportLogResponse = ExportLogResponses[keyof ExportLogResponses];
+
+export type ExportJournalData = {
+  body?: never;
+  path: {
+    format: 'hledger' | 'ledger' | 'beancount' | 'csv' | 'parquet';
+  };
+  query?: {
+    /**
+     * Answer as the log said it at this recorded instant, or `position:N`. By default all of it.
+     */
+    knownAt?: string;
+    /**
+     * Wait, at most 5 s, until the answer includes this position.
+     */
+    minPosition?: string;
+    /**
+     * What had happened by then. By default now.
+     */
+    asOf?: string;
+    /**
+     * The advertiser.
+     */
+    advertiserId?: string;
+    /**
+     * The marketplace.
+     */
+    marketplace?: string;
+    /**
+     * The promotion.
+     */
+    promotionId?: string;
+    /**
+     * Of a posting.
+     */
+    currency?: string;
+    /**
+     * A ledger account, or the first levels of its name.
+     */
+    account?: string;
+    /**
+     * Types of events, with commas between.
+     */
+    kind?: string;
+    /**
+     * Effective from this instant on.
+     */
+    from?: string;
+    /**
+     * Effective before this instant.
+     */
+    to?: string;
+  };
+  url: '/v1/exports/{format}';
+};
+
+export type ExportJournalErrors = {
+  /**
+   * `invalid-command`: The request is not valid.
+   */
+  400: Problem;
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `not-found`: Nothing is here.
+   */
+  404: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+  /**
+   * `not-caught-up`: The answer is not up to date yet. `store-unavailable`: The store cannot be reached.
+   */
+  503: Problem;
+};
+
+export type ExportJournalError = ExportJournalErrors[keyof ExportJournalErrors];
+
+export type ExportJournalResponses = {
+  /**
+   * The file.
+   */
+  200: string;
+};
+
+export type ExportJournalResponse = ExportJournalResponses[keyof ExportJournalResponses];
+
+export type ListPeriodsData = {
+  body?: never;
+  path?: never;
+  query?: {
+    /**
+     * Answer as the log said it at this recorded instant, or `position:N`. By default all of it.
+     */
+    knownAt?: string;
+    /**
+     * Wait, at most 5 s, until the answer includes this position.
+     */
+    minPosition?: string;
+    /**
+     * What had happened by then. By default now.
+     */
+    asOf?: string;
+    /**
+     * So many at most.
+     */
+    limit?: number;
+    /**
+     * The `next` of the page before.
+     */
+    cursor?: string;
+  };
+  url: '/v1/periods';
+};
+
+export type ListPeriodsErrors = {
+  /**
+   * `invalid-command`: The request is not valid.
+   */
+  400: Problem;
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+  /**
+   * `not-caught-up`: The answer is not up to date yet. `store-unavailable`: The store cannot be reached.
+   */
+  503: Problem;
+};
+
+export type ListPeriodsError = ListPeriodsErrors[keyof ListPeriodsErrors];
+
+export type ListPeriodsResponses = {
+  /**
+   * A page of periods.
+   */
+  200: {
+    items: Array<{
+      period: string;
+      from: string;
+      to: string;
+      asOf: string;
+      position: string;
+      fullTrialBalanceSha256: string;
+      fullTrialBalanceLines: number;
+      closedAt: string;
+    }>;
+    next: string | null;
+    asOf: string;
+    knownAt: string | null;
+    position: string;
+  };
+};
+
+export type ListPeriodsResponse = ListPeriodsResponses[keyof ListPeriodsResponses];
+
+export type ClosePeriodData = {
+  body: Nothing;
+  path: {
+    period: string;
+  };
+  query?: never;
+  url: '/v1/periods/{period}/close';
+};
+
+export type ClosePeriodErrors = {
+  /**
+   * `invalid-command`: The request is not valid.
+   */
+  400: Problem;
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `period-out-of-order`: Another period is to be closed first.
+   */
+  409: Problem;
+  /**
+   * `period-not-over`: The period is not over yet. `period-runs-open`: Runs of the period are still open.
+   */
+  422: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+  /**
+   * `not-caught-up`: The answer is not up to date yet. `store-unavailable`: The store cannot be reached.
+   */
+  503: Problem;
+};
+
+export type ClosePeriodError = ClosePeriodErrors[keyof ClosePeriodErrors];
+
+export type ClosePeriodResponses = {
+  /**
+   * The month was closed before.
+   */
+  200: {
+    asOf: string;
+    knownAt: string | null;
+    status: string;
+    stream: string;
+    revision: number;
+    position: string;
+    event: {
+      [key: string]: unknown;
+    };
+  };
+  /**
+   * The month is closed.
+   */
+  201: {
+    asOf: string;
+    knownAt: string | null;
+    status: string;
+    stream: string;
+    revision: number;
+    position: string;
+    event: {
+      [key: string]: unknown;
+    };
+  };
+};
+
+export type ClosePeriodResponse = ClosePeriodResponses[keyof ClosePeriodResponses];
+
+export type GetPeriodData = {
+  body?: never;
+  path: {
+    period: string;
+  };
+  query?: {
+    /**
+     * Answer as the log said it at this recorded instant, or `position:N`. By default all of it.
+     */
+    knownAt?: string;
+    /**
+     * Wait, at most 5 s, until the answer includes this position.
+     */
+    minPosition?: string;
+    /**
+     * What was reported, what is known of it now, or how these differ and by which late facts.
+     */
+    view?: 'reported' | 'restated' | 'difference';
+    /**
+     * So many at most.
+     */
+    limit?: number;
+    /**
+     * The `next` of the page before.
+     */
+    cursor?: string;
+  };
+  url: '/v1/periods/{period}';
+};
+
+export type GetPeriodErrors = {
+  /**
+   * `invalid-command`: The request is not valid.
+   */
+  400: Problem;
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `unknown-period`: No such period is closed.
+   */
+  404: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+  /**
+   * `not-caught-up`: The answer is not up to date yet. `store-unavailable`: The store cannot be reached.
+   */
+  503: Problem;
+};
+
+export type GetPeriodError = GetPeriodErrors[keyof GetPeriodErrors];
+
+export type GetPeriodResponses = {
+  /**
+   * A page of ledger accounts.
+   */
+  200: {
+    period: string;
+    view: string;
+    closed: {
+      period: string;
+      from: string;
+      to: string;
+      asOf: string;
+      position: string;
+      fullTrialBalanceSha256: string;
+      fullTrialBalanceLines: number;
+      closedAt: string;
+    };
+    items: Array<{
+      account: string;
+      currency: string;
+      reported: string;
+      restated: string;
+      difference?: string;
+      lateFacts: number;
+      facts: Array<{
+        position: string;
+        recordedAt: string;
+        effectiveAt: string;
+        event: {
+          [key: string]: unknown;
+        };
+        description: string;
+        amount: string;
+      }>;
+    }>;
+    next: string | null;
+    asOf: string;
+    knownAt: string | null;
+    position: string;
+  };
+};
+
+export type GetPeriodResponse = GetPeriodResponses[keyof GetPeriodResponses];
+
+export type ListLateFactsData = {
+  body?: never;
+  path: {
+    period: string;
+  };
+  query?: {
+    /**
+     * Answer as the log said it at this recorded instant, or `position:N`. By default all of it.
+     */
+    knownAt?: string;
+    /**
+     * Wait, at most 5 s, until the answer includes this position.
+     */
+    minPosition?: string;
+    /**
+     * A ledger account, or the first levels of its name.
+     */
+    account?: string;
+    /**
+     * Of the posting.
+     */
+    currency?: string;
+    /**
+     * So many at most.
+     */
+    limit?: number;
+    /**
+     * The `next` of the page before.
+     */
+    cursor?: string;
+  };
+  url: '/v1/periods/{period}/late-facts';
+};
+
+export type ListLateFactsErrors = {
+  /**
+   * `invalid-command`: The request is not valid.
+   */
+  400: Problem;
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `unknown-period`: No such period is closed.
+   */
+  404: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+  /**
+   * `not-caught-up`: The answer is not up to date yet. `store-unavailable`: The store cannot be reached.
+   */
+  503: Problem;
+};
+
+export type ListLateFactsError = ListLateFactsErrors[keyof ListLateFactsErrors];
+
+export type ListLateFactsResponses = {
+  /**
+   * A page of transactions.
+   */
+  200: {
+    period: string;
+    closed: {
+      period: string;
+      from: string;
+      to: string;
+      asOf: string;
+      position: string;
+      fullTrialBalanceSha256: string;
+      fullTrialBalanceLines: number;
+      closedAt: string;
+    };
+    items: Array<{
+      position: string;
+      recordedAt: string;
+      effectiveAt: string;
+      event: {
+        [key: string]: unknown;
+      };
+      description: string;
+      advertiserId: string;
+      marketplace: string;
+      postings: Array<{
+        account: string;
+        levels: Array<string>;
+        amount: string;
+        currency: string;
+        promotionId?: string;
+      }>;
+    }>;
+    next: string | null;
+    asOf: string;
+    knownAt: string | null;
+    position: string;
+  };
+};
+
+export type ListLateFactsResponse = ListLateFactsResponses[keyof ListLateFactsResponses];
+
+export type ListChangedAccountsData = {
+  body?: never;
+  path?: never;
+  query: {
+    /**
+     * What was known at this recorded instant, or at `position:N`, …
+     */
+    from: string;
+    /**
+     * … against what is known at this one. By default all of it.
+     */
+    to?: string;
+    /**
+     * What both say had happened by then. By default now.
+     */
+    asOf?: string;
+    /**
+     * Wait, at most 5 s, until the answer includes this position.
+     */
+    minPosition?: string;
+    /**
+     * So many at most.
+     */
+    limit?: number;
+    /**
+     * The `next` of the page before.
+     */
+    cursor?: string;
+  };
+  url: '/v1/diff';
+};
+
+export type ListChangedAccountsErrors = {
+  /**
+   * `invalid-command`: The request is not valid.
+   */
+  400: Problem;
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+  /**
+   * `not-caught-up`: The answer is not up to date yet. `store-unavailable`: The store cannot be reached.
+   */
+  503: Problem;
+};
+
+export type ListChangedAccountsError = ListChangedAccountsErrors[keyof ListChangedAccountsErrors];
+
+export type ListChangedAccountsResponses = {
+  /**
+   * A page of accounts, in the order in which something became known of them.
+   */
+  200: {
+    from: string;
+    to: string;
+    items: Array<{
+      advertiserId: string;
+      marketplace: string;
+      currency: string;
+      before: {
+        available: string;
+        billed: string;
+        standing: string;
+        paymentValid: boolean;
+      };
+      after: {
+        available: string;
+        billed: string;
+        standing: string;
+        paymentValid: boolean;
+      };
+      credits: Array<{
+        creditId: string;
+        before: {
+          creditId: string;
+          promotionId: string;
+          product: string;
+          status: string;
+          granted: {
+            amount: string;
+            currency: string;
+          };
+          applied: {
+            amount: string;
+            currency: string;
+          };
+          remaining: string;
+          drawn: string;
+          qualifiedAt: string | null;
+          appliedAt: string;
+          expiresAt: string;
+          withinSla: boolean | null;
+          fx: {
+            rates: Array<unknown>;
+          } | null;
+          origin: string;
+        };
+        after: {
+          creditId: string;
+          promotionId: string;
+          product: string;
+          status: string;
+          granted: {
+            amount: string;
+            currency: string;
+          };
+          applied: {
+            amount: string;
+            currency: string;
+          };
+          remaining: string;
+          drawn: string;
+          qualifiedAt: string | null;
+          appliedAt: string;
+          expiresAt: string;
+          withinSla: boolean | null;
+          fx: {
+            rates: Array<unknown>;
+          } | null;
+          origin: string;
+        };
+      }>;
+      lapses: Array<unknown>;
+      events: number;
+      changes?: Array<{
+        position: string;
+        recordedAt: string;
+        effectiveAt: string;
+        event: {
+          [key: string]: unknown;
+        };
+        line: {
+          effectiveAt: string;
+          recordedAt: string;
+          position: string;
+          kind: string;
+          clickId: string;
+          draws: Array<{
+            creditId: string;
+            amount: string;
+          }>;
+          amount: string;
+          billable: string;
+        };
+      }>;
+    }>;
+    next: string | null;
+    asOf: string;
+    knownAt: string | null;
+    position: string;
+  };
+};
+
+export type ListChangedAccountsResponse = ListChangedAccountsResponses[keyof ListChangedAccountsResponses];
+
+export type ListAccountChangesData = {
+  body?: never;
+  path: {
+    advertiserId: string;
+    marketplace: string;
+  };
+  query: {
+    /**
+     * What was known at this recorded instant, or at `position:N`, …
+     */
+    from: string;
+    /**
+     * … against what is known at this one. By default all of it.
+     */
+    to?: string;
+    /**
+     * What both say had happened by then. By default now.
+     */
+    asOf?: string;
+    /**
+     * Wait, at most 5 s, until the answer includes this position.
+     */
+    minPosition?: string;
+    /**
+     * So many at most.
+     */
+    limit?: number;
+    /**
+     * The `next` of the page before.
+     */
+    cursor?: string;
+  };
+  url: '/v1/diff/{advertiserId}/{marketplace}';
+};
+
+export type ListAccountChangesErrors = {
+  /**
+   * `invalid-command`: The request is not valid.
+   */
+  400: Problem;
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `unknown-account`: No such account is known.
+   */
+  404: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+  /**
+   * `not-caught-up`: The answer is not up to date yet. `store-unavailable`: The store cannot be reached.
+   */
+  503: Problem;
+};
+
+export type ListAccountChangesError = ListAccountChangesErrors[keyof ListAccountChangesErrors];
+
+export type ListAccountChangesResponses = {
+  /**
+   * A page of events, in the order recorded.
+   */
+  200: {
+    from: string;
+    to: string;
+    items: Array<{
+      position: string;
+      recordedAt: string;
+      effectiveAt: string;
+      event: {
+        [key: string]: unknown;
+      };
+      line: {
+        effectiveAt: string;
+        recordedAt: string;
+        position: string;
+        kind: string;
+        clickId: string;
+        draws: Array<{
+          creditId: string;
+          amount: string;
+        }>;
+        amount: string;
+        billable: string;
+      };
+    }>;
+    next: string | null;
+    asOf: string;
+    knownAt: string | null;
+    position: string;
+  };
+};
+
+export type ListAccountChangesResponse = ListAccountChangesResponses[keyof ListAccountChangesResponses];
+
+export type GetGapReportData = {
+  body?: never;
+  path?: never;
+  query: {
+    /**
+     * Answer as the log said it at this recorded instant, or `position:N`. By default all of it.
+     */
+    knownAt?: string;
+    /**
+     * Wait, at most 5 s, until the answer includes this position.
+     */
+    minPosition?: string;
+    /**
+     * What had happened by then. By default now.
+     */
+    asOf?: string;
+    /**
+     * So many at most.
+     */
+    limit?: number;
+    /**
+     * The `next` of the page before.
+     */
+    cursor?: string;
+    /**
+     * The promotion.
+     */
+    promotionId: string;
+    /**
+     * The marketplace.
+     */
+    marketplace?: string;
+    /**
+     * The advertiser.
+     */
+    advertiserId?: string;
+  };
+  url: '/v1/reports/gap';
+};
+
+export type GetGapReportErrors = {
+  /**
+   * `invalid-command`: The request is not valid.
+   */
+  400: Problem;
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `unknown-promotion`: No such promotion is known.
+   */
+  404: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+  /**
+   * `not-caught-up`: The answer is not up to date yet.
+   */
+  503: Problem;
+};
+
+export type GetGapReportError = GetGapReportErrors[keyof GetGapReportErrors];
+
+export type GetGapReportResponses = {
+  /**
+   * A page of waits.
+   */
+  200: {
+    items: Array<{
+      advertiserId: string;
+      marketplace: string;
+      product: string;
+      /**
+       * Null when there is none.
+       */
+      stage: unknown;
+      status: string;
+      qualifiedAt: string | null;
+      appliedAt: string;
+      daysWaited: number;
+      withinSla: boolean | null;
+      clicks: number;
+      impressions: number;
+      currency: string;
+      billed: string;
+      credit: string;
+      coverable: string;
+    }>;
+    next: string | null;
+    totals: Array<{
+      promotionId: string;
+      currency: string;
+      gaps: number;
+      waits: number;
+      clicks: number;
+      impressions: number;
+      billed: string;
+      coverable: string;
+    }>;
+    asOf: string;
+    knownAt: string | null;
+    position: string;
+  };
+};
+
+export type GetGapReportResponse = GetGapReportResponses[keyof GetGapReportResponses];
+
 export type ListEventsData = {
   body?: never;
   path?: never;
@@ -2256,6 +3490,416 @@ export type FollowEventsResponses = {
 };
 
 export type FollowEventsResponse = FollowEventsResponses[keyof FollowEventsResponses];
+
+export type GetAuditStatusData = {
+  body?: never;
+  path?: never;
+  query?: never;
+  url: '/v1/audit/status';
+};
+
+export type GetAuditStatusErrors = {
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+  /**
+   * `store-unavailable`: The store cannot be reached.
+   */
+  503: Problem;
+};
+
+export type GetAuditStatusError = GetAuditStatusErrors[keyof GetAuditStatusErrors];
+
+export type GetAuditStatusResponses = {
+  /**
+   * The state of the seals.
+   */
+  200: {
+    treeSize: number;
+    rootHash: string;
+    position: string;
+    head: string;
+    lagEvents: number;
+    lagSeconds: number;
+    uncoveredEvents: number;
+    lastCheckpoint: {
+      note: string;
+      treeSize: number;
+      rootHash: string;
+      position: string;
+      signedAt: string;
+    };
+    /**
+     * Null when there is none.
+     */
+    failure: unknown;
+    verifierKey: string;
+  };
+};
+
+export type GetAuditStatusResponse = GetAuditStatusResponses[keyof GetAuditStatusResponses];
+
+export type GetVerifierKeyData = {
+  body?: never;
+  path?: never;
+  query?: never;
+  url: '/v1/audit/key';
+};
+
+export type GetVerifierKeyErrors = {
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `not-found`: Nothing is here.
+   */
+  404: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+};
+
+export type GetVerifierKeyError = GetVerifierKeyErrors[keyof GetVerifierKeyErrors];
+
+export type GetVerifierKeyResponses = {
+  /**
+   * The key.
+   */
+  200: {
+    algorithm: string;
+    name: string;
+    verifierKey: string;
+  };
+};
+
+export type GetVerifierKeyResponse = GetVerifierKeyResponses[keyof GetVerifierKeyResponses];
+
+export type ListCheckpointsData = {
+  body?: never;
+  path?: never;
+  query?: {
+    /**
+     * Answer as the log said it at this recorded instant, or `position:N`. By default all of it.
+     */
+    knownAt?: string;
+    /**
+     * Wait, at most 5 s, until the answer includes this position.
+     */
+    minPosition?: string;
+    /**
+     * So many at most.
+     */
+    limit?: number;
+    /**
+     * The `next` of the page before.
+     */
+    cursor?: string;
+  };
+  url: '/v1/audit/checkpoints';
+};
+
+export type ListCheckpointsErrors = {
+  /**
+   * `invalid-command`: The request is not valid.
+   */
+  400: Problem;
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+  /**
+   * `not-caught-up`: The answer is not up to date yet. `store-unavailable`: The store cannot be reached.
+   */
+  503: Problem;
+};
+
+export type ListCheckpointsError = ListCheckpointsErrors[keyof ListCheckpointsErrors];
+
+export type ListCheckpointsResponses = {
+  /**
+   * A page of checkpoints.
+   */
+  200: {
+    items: Array<{
+      note: string;
+      treeSize: number;
+      rootHash: string;
+      position: string;
+      signedAt: string;
+    }>;
+    next: string | null;
+    knownAt: string | null;
+    position: string;
+  };
+};
+
+export type ListCheckpointsResponse = ListCheckpointsResponses[keyof ListCheckpointsResponses];
+
+export type SignCheckpointData = {
+  body: Nothing;
+  path?: never;
+  query?: never;
+  url: '/v1/audit/checkpoints';
+};
+
+export type SignCheckpointErrors = {
+  /**
+   * `invalid-command`: The request is not valid.
+   */
+  400: Problem;
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `no-checkpoint`: No checkpoint covers it.
+   */
+  404: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+  /**
+   * `not-caught-up`: The answer is not up to date yet. `store-unavailable`: The store cannot be reached.
+   */
+  503: Problem;
+};
+
+export type SignCheckpointError = SignCheckpointErrors[keyof SignCheckpointErrors];
+
+export type SignCheckpointResponses = {
+  /**
+   * The checkpoint.
+   */
+  200: {
+    note: string;
+    treeSize: number;
+    rootHash: string;
+    position: string;
+    signedAt: string;
+  };
+};
+
+export type SignCheckpointResponse = SignCheckpointResponses[keyof SignCheckpointResponses];
+
+export type GetLatestCheckpointData = {
+  body?: never;
+  path?: never;
+  query?: never;
+  url: '/v1/audit/checkpoints/latest';
+};
+
+export type GetLatestCheckpointErrors = {
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `no-checkpoint`: No checkpoint covers it.
+   */
+  404: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+};
+
+export type GetLatestCheckpointError = GetLatestCheckpointErrors[keyof GetLatestCheckpointErrors];
+
+export type GetLatestCheckpointResponses = {
+  /**
+   * The note.
+   */
+  200: string;
+};
+
+export type GetLatestCheckpointResponse = GetLatestCheckpointResponses[keyof GetLatestCheckpointResponses];
+
+export type ProveInclusionData = {
+  body?: never;
+  path?: never;
+  query?: {
+    /**
+     * The event at this position; or say `stream` and `revision`.
+     */
+    position?: string;
+    /**
+     * The stream of the event.
+     */
+    stream?: string;
+    /**
+     * Its place in the stream, from 0.
+     */
+    revision?: number;
+    /**
+     * In the tree of so many events; by default that of the last checkpoint.
+     */
+    treeSize?: number;
+  };
+  url: '/v1/audit/proofs/inclusion';
+};
+
+export type ProveInclusionErrors = {
+  /**
+   * `invalid-command`: The request is not valid.
+   */
+  400: Problem;
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `unknown-event`: No such event is in the log. `no-checkpoint`: No checkpoint covers it.
+   */
+  404: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+  /**
+   * `seal-broken`: The ledger is not what was sealed.
+   */
+  500: Problem;
+  /**
+   * `not-caught-up`: The answer is not up to date yet. `store-unavailable`: The store cannot be reached.
+   */
+  503: Problem;
+};
+
+export type ProveInclusionError = ProveInclusionErrors[keyof ProveInclusionErrors];
+
+export type ProveInclusionResponses = {
+  /**
+   * The proof.
+   */
+  200: {
+    event: {
+      [key: string]: unknown;
+    };
+    canonical: string;
+    position: string;
+    hash: string;
+    leafIndex: number;
+    treeSize: number;
+    rootHash: string;
+    path: Array<string>;
+    checkpoint: {
+      note: string;
+      treeSize: number;
+      rootHash: string;
+      position: string;
+      signedAt: string;
+    };
+  };
+};
+
+export type ProveInclusionResponse = ProveInclusionResponses[keyof ProveInclusionResponses];
+
+export type ProveConsistencyData = {
+  body?: never;
+  path?: never;
+  query: {
+    /**
+     * The size of the smaller tree, from 1.
+     */
+    from: number;
+    /**
+     * The size of the larger tree; by default that of the last checkpoint.
+     */
+    to?: number;
+  };
+  url: '/v1/audit/proofs/consistency';
+};
+
+export type ProveConsistencyErrors = {
+  /**
+   * `invalid-command`: The request is not valid.
+   */
+  400: Problem;
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `no-checkpoint`: No checkpoint covers it.
+   */
+  404: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+};
+
+export type ProveConsistencyError = ProveConsistencyErrors[keyof ProveConsistencyErrors];
+
+export type ProveConsistencyResponses = {
+  /**
+   * The proof.
+   */
+  200: {
+    from: {
+      treeSize: number;
+      rootHash: string;
+      /**
+       * Null when there is none.
+       */
+      checkpoint: unknown;
+    };
+    to: {
+      treeSize: number;
+      rootHash: string;
+      checkpoint: {
+        note: string;
+        treeSize: number;
+        rootHash: string;
+        position: string;
+        signedAt: string;
+      };
+    };
+    path: Array<string>;
+  };
+};
+
+export type ProveConsistencyResponse = ProveConsistencyResponses[keyof ProveConsistencyResponses];
 
 export type ListNoticesData = {
   body?: never;
