@@ -10,6 +10,7 @@ import type { AccountLine } from '../read-models/audit-reader.js';
 import { badCursor, cursorAfter, isPosition, openCursor, type Page, type Paging } from '../read-models/cursors.js';
 import type { Moment } from '../read-models/moment.js';
 import type { ReadModels } from '../read-models/read-models.js';
+import { accountEvent } from './transactions.js';
 
 /** So many changes stand with their account; all of them are a list of their own. */
 const NAMED_CHANGES = 100;
@@ -179,8 +180,6 @@ export class Diff {
 /** Whether an event is seen as of then. That an account is there is known from its opening on, whenever it takes effect. */
 const isSeen = (event: Recorded, { asOf }: Moment): boolean =>
   event.type === 'AccountOpened' || effectiveAtOf(accountEvent(event)) <= asOf;
-
-const accountEvent = ({ type, data }: Recorded): AccountEvent => ({ type, data }) as AccountEvent;
 
 const ofAccount = ({ advertiserId, marketplace }: AccountKey) => ({
   streamPrefixes: [accountStream(advertiserId, marketplace)],

@@ -146,7 +146,8 @@ export const matchesEntry = (filter: JournalFilter, { account, currency, promoti
   (filter.promotionId === undefined || filter.promotionId === promotionId) &&
   (filter.account === undefined || isWithin(ledgerAccountName(account), filter.account));
 
-const accountEvent = ({ type, data }: Recorded): AccountEvent => ({ type, data }) as AccountEvent;
+/** Of a recorded event of an account's stream. */
+export const accountEvent = ({ type, data }: Recorded): AccountEvent => ({ type, data }) as AccountEvent;
 
 /** The click that an event reverses. */
 const clickReversedBy = ({ stream, type, data }: Recorded): Earlier[] =>

@@ -9,6 +9,15 @@ export interface Paging {
   readonly cursor?: string;
 }
 
+/** As a question says it, where a cursor that is not there may stand as undefined. */
+export const pagingOf = ({
+  limit,
+  cursor,
+}: {
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+}): Paging => (cursor === undefined ? { limit } : { limit, cursor });
+
 export interface Page<Item> {
   readonly items: readonly Item[];
   /** Null on the last page. */

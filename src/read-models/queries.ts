@@ -15,7 +15,7 @@ import {
 import { revisionAt, runsOf } from '../promotions/domain/revisions.js';
 import { rulesOf } from '../promotions/domain/rules.js';
 import { endOf, type AccountKey } from './accounts-queries.js';
-import { badCursor, cursorAfter, openCursor, type Page, type Paging } from './cursors.js';
+import { badCursor, cursorAfter, openCursor, type Page, pagingOf, type Paging } from './cursors.js';
 import type { Moment } from './moment.js';
 import type { ReadModels } from './read-models.js';
 import type { Period } from './statement.js';
@@ -71,7 +71,7 @@ export class Queries {
   }
 
   accounts(moment: Moment, { limit, cursor, ...filter }: Partial<AccountKey> & Paging, bounds: Bounds = UNBOUND) {
-    return this.readModels.accounts.accounts(moment, filter, paging(limit, cursor), bounds);
+    return this.readModels.accounts.accounts(moment, filter, pagingOf({ limit, cursor }), bounds);
   }
 
   balance(moment: Moment, advertiserId: string, marketplace: string) {
@@ -79,7 +79,7 @@ export class Queries {
   }
 
   statement(moment: Moment, advertiserId: string, marketplace: string, { limit, cursor, ...period }: Period & Paging) {
-    return this.readModels.statements.statement(moment, advertiserId, marketplace, period, paging(limit, cursor));
+    return this.readModels.statements.statement(moment, advertiserId, marketplace, period, pagingOf({ limit, cursor }));
   }
 
   click(moment: Moment, advertiserId: string, marketplace: string, clickId: string) {
@@ -229,9 +229,6 @@ function runWithin(bounds: Bounds, run: RunListed, promotionId: string): RunList
 
 const unknownPromotion = (promotionId: string): Refusal =>
   refuse('unknown-promotion', `no promotion ${promotionId} is published`);
-
-const paging = (limit: number, cursor: string | undefined): Paging =>
-  cursor === undefined ? { limit } : { limit, cursor };
 
 export type EventView = Omit<Recorded, 'position'> & { readonly position: string };
 

@@ -15,6 +15,7 @@ import { Needs } from '../../http/scopes.js';
 import type { Instant } from '../../kernel/instant.js';
 import { isRefusal } from '../../kernel/refusal.js';
 import { ENTRY_KINDS, type EntryKind } from '../../read-models/books-model.js';
+import { pagingOf } from '../../read-models/cursors.js';
 import { Queries } from '../../read-models/queries.js';
 import { Books } from '../journal.js';
 import { type Month, monthOf } from '../domain/periods.js';
@@ -124,7 +125,7 @@ export class BooksController {
   journal(@Query(Checked) query: JournalQuery): Promise<object> {
     return answered(this.queries, query, async (moment, { limit, cursor, kind, ...filter }) => {
       const asked = kind === undefined ? filter : { ...filter, kinds: kind };
-      const page = await this.books.journal(moment, asked, paging(limit, cursor));
+      const page = await this.books.journal(moment, asked, pagingOf({ limit, cursor }));
       return isRefusal(page) ? page : { ...page, items: page.items.map(transactionView) };
     });
   }
@@ -141,7 +142,7 @@ export class BooksController {
   @Refuses('invalid-command', 'not-caught-up')
   trialBalance(@Query(Checked) query: TrialBalanceQuery): Promise<object> {
     return answered(this.queries, query, async (moment, { limit, cursor, ...filter }) => {
-      const page = await this.books.trialBalance(moment, filter, paging(limit, cursor));
+      const page = await this.books.trialBalance(moment, filter, pagingOf({ limit, cursor }));
       if (isRefusal(page)) return page;
       return { ...page, items: page.items.map(balanceView), totals: page.totals && page.totals.map(totalView) };
     });
@@ -160,10 +161,8 @@ export class BooksController {
   @Refuses('invalid-command', 'not-caught-up')
   liability(@Query(Checked) query: LiabilityQuery): Promise<object> {
     return answered(this.queries, query, async (moment, { month, limit, cursor, ...filter }) => {
-      const page = await this.books.rollForward(moment, month, filter, paging(limit, cursor));
+      const page = await this.books.rollForward(moment, month, filter, pagingOf({ limit, cursor }));
       return isRefusal(page) ? page : { ...page, month: month.period, from: month.from, to: month.to };
     });
   }
 }
-
-const paging = (limit: number, cursor: string | undefined) => (cursor === undefined ? { limit } : { limit, cursor });

@@ -7,7 +7,7 @@ import { answered, Checked, Cursor, KnownQuery, Limit, Nothing, PageQuery, perfo
 import { Needs } from '../../http/scopes.js';
 import { never } from '../../kernel/decider.js';
 import { isRefusal, type Refusal } from '../../kernel/refusal.js';
-import type { Paging } from '../../read-models/cursors.js';
+import { type Paging, pagingOf } from '../../read-models/cursors.js';
 import type { Moment } from '../../read-models/moment.js';
 import { Queries } from '../../read-models/queries.js';
 import { LateFacts } from '../late-facts.js';
@@ -156,6 +156,3 @@ export class PeriodsController {
     }
   }
 }
-
-const pagingOf = ({ limit, cursor }: { limit: number; cursor?: string | undefined }): Paging =>
-  cursor === undefined ? { limit } : { limit, cursor };

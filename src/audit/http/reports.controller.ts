@@ -16,7 +16,7 @@ import { Needs } from '../../http/scopes.js';
 import type { Position } from '../../event-store/event-store.js';
 import type { Instant } from '../../kernel/instant.js';
 import { isRefusal, type Refusal } from '../../kernel/refusal.js';
-import type { Page, Paging } from '../../read-models/cursors.js';
+import { type Page, type Paging, pagingOf } from '../../read-models/cursors.js';
 import type { Moment } from '../../read-models/moment.js';
 import { Queries } from '../../read-models/queries.js';
 import { Diff } from '../diff.js';
@@ -106,6 +106,3 @@ export class ReportsController {
     });
   }
 }
-
-const pagingOf = ({ limit, cursor }: { limit: number; cursor?: string | undefined }): Paging =>
-  cursor === undefined ? { limit } : { limit, cursor };

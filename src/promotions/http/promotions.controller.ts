@@ -6,6 +6,7 @@ import { ProblemError } from '../../http/problem.js';
 import { answered, Checked, MomentQuery, Nothing, PageQuery, performed } from '../../http/questions.js';
 import { Needs } from '../../http/scopes.js';
 import { DOTLESS_IDENTIFIER } from '../../kernel/identifiers.js';
+import { pagingOf } from '../../read-models/cursors.js';
 import { Queries } from '../../read-models/queries.js';
 import { Disbursements } from '../disbursements.js';
 import { Previews } from '../preview.js';
@@ -39,7 +40,7 @@ export class PromotionsController {
   @Answers('The runs, the credits and what they cost; and the difference to a published promotion.', examples.preview)
   @Refuses('invalid-command', 'unknown-promotion', 'not-caught-up')
   preview(@Query(Checked) query: PageQuery, @Body(Checked) asked: PreviewBody): Promise<object> {
-    return answered(this.queries, query, (moment, own) => this.previews.preview(moment, asked, paging(own)));
+    return answered(this.queries, query, (moment, own) => this.previews.preview(moment, asked, pagingOf(own)));
   }
 
   @Get(':promotionId')
@@ -92,6 +93,3 @@ function possible(promotionId: string): string {
   if (DOTLESS_IDENTIFIER.test(promotionId)) return promotionId;
   throw new ProblemError('unknown-promotion', 'There is no such promotion.');
 }
-
-const paging = ({ limit, cursor }: Pick<PageQuery, 'limit' | 'cursor'>) =>
-  cursor === undefined ? { limit } : { limit, cursor };
