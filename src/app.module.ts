@@ -6,6 +6,7 @@ import { accountDecider, type AccountState } from './accounts/domain/account.js'
 import type { AccountCommand } from './accounts/domain/decide.js';
 import type { AccountEvent } from './accounts/domain/events.js';
 import { ExpiryRuns } from './accounts/expiry.js';
+import { Backups } from './backup/backups.js';
 import { Campaigns } from './campaigns/campaigns.js';
 import type { Validate } from './commands/facts.js';
 import { CommandGateway } from './commands/gateway.js';
@@ -131,6 +132,13 @@ export class AppModule implements OnApplicationShutdown {
           const observer = webhookMetrics(metrics.registry, () => webhooks.endpoints());
           const webhooks = new Webhooks(feed, openDeliveries(settings), settings.notices, report, { observer });
           return webhooks;
+        }),
+        provide(Backups, [EventStore, Observability], (store, { log }) => {
+          return new Backups(store, settings.life.backups, Date.now, (message, error) =>
+            error === undefined
+              ? log.write('info', 'backups', message)
+              : log.failure('error', 'backups', message, error),
+          );
         }),
         provide(Figures, [EventStore, ReadModels, Queries], (store, models, queries) => {
           return new Figures(store, models, queries, settings.clock, store instanceof EmbeddedEventStore);

@@ -2,6 +2,8 @@ import 'reflect-metadata';
 import { Command } from 'commander';
 import { addKeyCommand } from './cli/keys.js';
 import { addLedgerCommands } from './cli/ledger.js';
+import { addLifeCommands } from './cli/life.js';
+import { stopOnSignals } from './cli/stop.js';
 import { DIFFERS, print, REFUSED, RefusedError } from './cli/shell.js';
 import { CopyRefusedError } from './event-store/copy.js';
 import { isOnLoopback } from './http/auth/identify.js';
@@ -20,6 +22,7 @@ const program = new Command('promoledger')
 program.command('serve').description('serve the API').action(serve);
 addLedgerCommands(program);
 addKeyCommand(program);
+addLifeCommands(program);
 
 addProjectionCommands(program, {
   settings: () => loadSettings(process.env),
@@ -41,14 +44,17 @@ async function serve(): Promise<void> {
     ]);
   }
   const app = await createHttpApp(settings);
+  const { log } = app.get(Observability);
+  stopOnSignals(
+    () => app.close(),
+    (level, message) => log.write(level, 'promoledger', message),
+  );
   await app.listen(settings.port, settings.host);
   if (settings.scheduler) app.get(Scheduler).start();
   app.get(Webhooks).start();
   const where = `${await app.getUrl()}/v1 from ${storeShown(settings.store)}`;
   const toWhom = isOpen ? '; without authentication, so on loopback only' : '';
-  app
-    .get(Observability)
-    .log.write('info', 'promoledger', `promoledger serves ${where}${toWhom}; the API is described at /docs`);
+  log.write('info', 'promoledger', `promoledger serves ${where}${toWhom}; the API is described at /docs`);
 }
 
 try {

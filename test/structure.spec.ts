@@ -93,8 +93,14 @@ const RULES: readonly Rule[] = [
   // The edge knows services and queries, never the domain behind them.
   {
     files: /^src\/([a-z-]+\/)?http\//,
-    may: /^src\/(kernel|commands|read-models|audit|http|[a-z-]+\/http)\/|^src\/(accounts\/expiry|notices\/(feed|notices-model|webhooks)|promotions\/(disbursements|preview|terms-schema)|event-store\/event-store)\.ts$/,
+    may: /^src\/(kernel|commands|read-models|audit|http|[a-z-]+\/http)\/|^src\/(accounts\/expiry|backup\/backups|notices\/(feed|notices-model|webhooks)|promotions\/(disbursements|preview|terms-schema)|event-store\/event-store)\.ts$/,
     packages: /^(@nestjs\/.*|class-validator|fastify|rxjs|node:.*)$/,
+  },
+  // Copies of a ledger's file: the one part besides composition that knows that there is a file.
+  {
+    files: /^src\/backup\/[a-z-]+\.ts$/,
+    may: /^src\/(backup\/[a-z-]+\.ts$|event-store\/([a-z-]+\.ts$|sqlite\/))/,
+    packages: /^node:(fs|path|worker_threads)$/,
   },
   // What an operator sees: told by observers of the core, and asking it as any client does.
   {

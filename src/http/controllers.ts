@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { AccountsController } from '../accounts/http/accounts.controller.js';
+import { BackupsController } from '../backup/http/backups.controller.js';
 import { FxController } from '../fx/http/fx.controller.js';
 import { NoticesController } from '../notices/http/notices.controller.js';
 import { WebhooksController } from '../notices/http/webhooks.controller.js';
@@ -11,7 +12,7 @@ import { HealthController } from './health.controller.js';
 
 /**
  * Everything that answers over HTTP. The module that declares them provides CommandGateway, Queries, Disbursements,
- * Previews, ExpiryRuns, EventStore, NoticeFeed, Webhooks and Readiness.
+ * Previews, ExpiryRuns, EventStore, NoticeFeed, Webhooks, Backups and Readiness.
  */
 export const CONTROLLERS: Type[] = [
   CommandsController,
@@ -22,5 +23,6 @@ export const CONTROLLERS: Type[] = [
   EventsController,
   NoticesController,
   WebhooksController,
+  BackupsController,
   HealthController,
 ];

@@ -42,6 +42,8 @@ const OPERATION_IDS: Readonly<Record<string, string>> = {
   'WebhooksController.deadLetters': 'listDeadLetters',
   'WebhooksController.resend': 'resendDeadLetter',
   'WebhooksController.resendAll': 'resendDeadLetters',
+  'BackupsController.make': 'makeBackup',
+  'BackupsController.list': 'listBackups',
   'HealthController.alive': 'getLiveness',
   'HealthController.ready': 'getReadiness',
 };

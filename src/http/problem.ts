@@ -16,6 +16,10 @@ type EdgeCode =
   | 'authentication-unavailable'
   | 'not-caught-up'
   | 'store-unavailable'
+  | 'stopping'
+  | 'no-backups'
+  | 'backup-under-way'
+  | 'backup-failed'
   | 'internal-error';
 
 export type ProblemCode = RefusalCode | EdgeCode;
@@ -37,6 +41,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
   'request-timeout': [408, 'The request took too long to arrive'],
   'conflicting-duplicate': [409, 'The same key was recorded with other content'],
   'run-out-of-order': [409, 'An earlier run is still open'],
+  'backup-under-way': [409, 'A backup is being made'],
   'batch-too-large': [413, 'Too much in one request'],
   'uri-too-long': [414, 'The path and its query are too long'],
   'unsupported-media-type': [415, 'The content type is not supported'],
@@ -53,12 +58,15 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
   'cap-exceeded': [422, 'The cap would be exceeded'],
   'no-fx-rate': [422, 'No exchange rate is known'],
   'stale-fx-rate': [422, 'The exchange rate is too old'],
+  'no-backups': [422, 'No backups are made here'],
   'rate-limited': [429, 'Too many operations in an hour'],
   'headers-too-large': [431, 'The header is too large'],
   'internal-error': [500, 'Something went wrong here'],
   'authentication-unavailable': [503, 'Who asks cannot be found out now'],
   'not-caught-up': [503, 'The answer is not up to date yet'],
   'store-unavailable': [503, 'The store cannot be reached'],
+  stopping: [503, 'The service is stopping'],
+  'backup-failed': [503, 'The backup could not be made'],
 };
 
 /** RFC 9457. `errors` names every fault of an invalid input. */

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ExpiryRuns } from '../../src/accounts/expiry.js';
+import { Backups } from '../../src/backup/backups.js';
 import { CommandGateway, type ItemResult } from '../../src/commands/gateway.js';
 import { EventStore } from '../../src/event-store/event-store.js';
 import { MemoryEventStore } from '../../src/event-store/memory/memory-event-store.js';
@@ -75,6 +76,7 @@ export async function appOf(fakes: Fakes): Promise<NestFastifyApplication> {
       { provide: ExpiryRuns, useFactory: () => fakes.service() },
       { provide: NoticeFeed, useFactory: () => fakes.service() },
       { provide: Webhooks, useFactory: () => fakes.service() },
+      { provide: Backups, useFactory: () => fakes.service() },
       { provide: EventStore, useValue: fakes.store },
       { provide: Readiness, useValue: { checks: async () => fakes.checks } },
     ],
