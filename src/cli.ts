@@ -6,6 +6,7 @@ import { addLifeCommands } from './cli/life.js';
 import { stopOnSignals } from './cli/stop.js';
 import { DIFFERS, print, REFUSED, RefusedError } from './cli/shell.js';
 import { CopyRefusedError } from './event-store/copy.js';
+import { EventStore } from './event-store/event-store.js';
 import { isOnLoopback } from './http/auth/identify.js';
 import { createHttpApp } from './main.js';
 import { Webhooks } from './notices/webhooks.js';
@@ -13,6 +14,7 @@ import { Observability } from './observability/observability.js';
 import { Scheduler } from './scheduler.js';
 import { addProjectionCommands } from './server-projections/command.js';
 import { loadSettings, SettingsError, storeShown } from './settings.js';
+import { checkPlaces, faultOfClock } from './start-checks.js';
 
 const program = new Command('promoledger')
   .description('An event-sourced, bitemporal ledger for advertising promotional credits.')
@@ -43,8 +45,12 @@ async function serve(): Promise<void> {
         'set PROMOLEDGER_API_KEYS or PROMOLEDGER_AUTH_JWKS, or listen on 127.0.0.1',
     ]);
   }
+  const { faults, warnings } = await checkPlaces(settings);
+  if (faults.length > 0) throw new SettingsError(faults);
   const app = await createHttpApp(settings);
   const { log } = app.get(Observability);
+  const clock = await faultOfClock(app.get(EventStore), Date.now());
+  for (const warning of clock === null ? warnings : [...warnings, clock]) log.write('warn', 'promoledger', warning);
   stopOnSignals(
     () => app.close(),
     (level, message) => log.write(level, 'promoledger', message),

@@ -52,8 +52,10 @@ export async function backUp(store: SqliteEventStore, path: string, nowMs: () =>
   } catch (error) {
     throw isOfSystem(error) ? new BackupFailedError(error.message, { cause: error }) : error;
   } finally {
-    removeDatabase(partial);
-    rmSync(`${partial}.json`, { force: true });
+    leaveNothing(() => {
+      removeDatabase(partial);
+      rmSync(`${partial}.json`, { force: true });
+    });
   }
 }
 
@@ -86,7 +88,16 @@ export async function restore(backup: string, path: string): Promise<Manifest> {
   } catch (error) {
     throw isOfSystem(error) ? new BackupFailedError(error.message, { cause: error }) : error;
   } finally {
-    removeDatabase(partial);
+    leaveNothing(() => removeDatabase(partial));
+  }
+}
+
+/** What failed before is what is told, not that there is nothing to remove. */
+function leaveNothing(remove: () => void): void {
+  try {
+    remove();
+  } catch {
+    // The next attempt begins by removing it, and tells.
   }
 }
 
@@ -122,6 +133,7 @@ export function readManifest(backup: string): Manifest {
 }
 
 /** Of files, and of SQLite about them. */
-const isOfSystem = (error: unknown): error is Error =>
-  error instanceof Error &&
-  (/^E[A-Z]+$|^ERR_SQLITE_ERROR$/.test(String((error as { code?: unknown }).code)) || error.name === 'LedgerFileError');
+const isOfSystem = (error: unknown): error is Error => {
+  const { code, name } = error as NodeJS.ErrnoException;
+  return /^(E[A-Z]+|ERR_SQLITE_ERROR)$/.test(String(code)) || name === 'LedgerFileError';
+};

@@ -38,7 +38,7 @@ export class Backups {
       return { file, ...manifest };
     } catch (error) {
       this.report('a backup could not be made', error);
-      throw error instanceof Error && error.name === 'StoreUnavailableError'
+      throw (error as Error).name === 'StoreUnavailableError'
         ? error
         : new BackupFailedError(OUTCOME, { cause: error });
     } finally {

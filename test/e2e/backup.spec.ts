@@ -197,7 +197,9 @@ describe('a backup that cannot be made', () => {
     writeFileSync(join(folder, 'taken'), 'a file where the directory should be');
     const failing = new Backups(store, join(folder, 'taken'), Date.now, (...said) => told.push(said));
     await expect(failing.make()).rejects.toThrow('It was not written');
-    expect(told).toMatchObject([['a backup could not be made', { code: 'EEXIST' }]]);
+    expect(told).toMatchObject([
+      ['a backup could not be made', { name: 'BackupFailedError', cause: { code: 'EEXIST' } }],
+    ]);
     const backups = new Backups(store, join(folder, 'backups'), Date.now, () => undefined);
     const two = await Promise.all([backups.make(), backups.make()]);
     expect(two).toMatchObject([{ events: 10 }, 'under-way']);

@@ -41,11 +41,16 @@ export class Load {
       const batch = commands.slice(from, from + BATCH);
       let results: readonly CommandResult[];
       try {
-        const { status, body } = await client.post<{ results: CommandResult[] }>('/v1/commands', batch);
-        if (status !== 200) throw new Error(`a batch was answered with ${status}`);
+        const { status, body } = await client.post<{ results: CommandResult[]; code?: string }>('/v1/commands', batch);
+        if (status === 503) {
+          // So it is answered when none of them was taken.
+          this.refused.push(...batch.map(() => String(body.code)));
+          continue;
+        }
+        if (status !== 200) throw new Error(`a batch was answered with ${status} ${JSON.stringify(body)}`);
         results = body.results;
       } catch (error) {
-        if (!(error instanceof TypeError)) throw error;
+        if ((error as Error).name !== 'TypeError') throw error;
         // That is how fetch tells of a connection that is refused or cut.
         this.cutOff += 1;
         return;
