@@ -1,16 +1,25 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { EventStore } from '../../src/event-store/event-store.js';
+import { MemoryEventStore } from '../../src/event-store/memory/memory-event-store.js';
+import type { Instant } from '../../src/kernel/instant.js';
 import { createHttpApp } from '../../src/main.js';
 import { loadSettings } from '../../src/settings.js';
+import { checkPlaces, faultOfClock } from '../../src/start-checks.js';
 import { Client, type CommandResult } from '../support/client.js';
 import { opened, published } from '../support/history.js';
 import { clicksOf, Load } from '../support/loaded.js';
 import { pause, ServiceProcess, startService } from '../support/server.js';
 import { canMount, SmallDisk } from '../support/small-disk.js';
+
+const LAUNCHER = fileURLToPath(new URL('../../bin/promoledger.js', import.meta.url));
 
 let service: ServiceProcess | undefined;
 afterEach(async () => {
@@ -128,14 +137,13 @@ const onSmallDisk = canMount ? describe : describe.skip;
 onSmallDisk('a service whose disk is full', () => {
   it('refuses item by item, takes facts again when there is room, and has lost nothing', async () => {
     const disk = new SmallDisk();
-    const running = await startService({
-      env: {
-        PROMOLEDGER_STORE: `sqlite:${join(disk.path, 'ledger.db')}`,
-        PROMOLEDGER_OPERATIONS_PER_HOUR: 'facts:write=1000000',
-        PROMOLEDGER_LOG_LEVEL: 'error',
-      },
-    });
-    const { client } = running;
+    const env = {
+      PROMOLEDGER_STORE: `sqlite:${join(disk.path, 'ledger.db')}`,
+      PROMOLEDGER_OPERATIONS_PER_HOUR: 'facts:write=1000000',
+      PROMOLEDGER_LOG_LEVEL: 'error',
+    };
+    let running = await startService({ env });
+    let { client } = running;
     try {
       await client.append(published());
       const load = new Load();
@@ -149,6 +157,12 @@ onSmallDisk('a service whose disk is full', () => {
       expect(refused).toMatchObject({ status: 503, body: { code: 'store-unavailable' } });
       expect(await client.get('/health/live')).toMatchObject({ status: 200 });
       expect(await client.get('/health/ready')).toMatchObject({ status: 503 });
+
+      // One that is started meanwhile waits for room, too.
+      await running.stop();
+      running = await startService({ env });
+      ({ client } = running);
+      expect(await client.post('/v1/commands', opened('c', 'US', 'USD'))).toMatchObject({ status: 503 });
 
       disk.free();
       load.refused.length = 0;
@@ -165,4 +179,44 @@ onSmallDisk('a service whose disk is full', () => {
       disk.remove();
     }
   }, 60_000);
+});
+
+describe('a service that starts', () => {
+  it('names each place that it cannot write to, and starts nothing', () => {
+    const file = join(tmpdir(), `promoledger-${process.pid}-taken`);
+    writeFileSync(file, 'a file where directories should be');
+    try {
+      const env = { PROMOLEDGER_STORE: `sqlite:${file}/ledger.db`, PROMOLEDGER_BACKUPS: `${file}/backups`, PORT: '0' };
+      const { status, stderr } = spawnSync(process.execPath, ['--no-warnings', LAUNCHER, 'serve'], {
+        env,
+        encoding: 'utf8',
+      });
+      expect(status).toBe(1);
+      expect(stderr.replaceAll(file, 'F').trim().split('\n')).toEqual([
+        'promoledger: the directory F/backups of backups cannot be written to: ENOTDIR',
+        'the directory F of the ledger cannot be written to: EEXIST',
+      ]);
+    } finally {
+      rmSync(file);
+    }
+  });
+
+  it('warns of a clock that is behind the log', async () => {
+    const store = new MemoryEventStore();
+    expect(await faultOfClock(store, 0)).toBe(null);
+    const recordedAt = '2022-10-04T07:00:00.000Z' as Instant;
+    const event = { id: 'Noted:a', type: 'Noted', data: {}, metadata: { version: 1, recordedAt } };
+    await store.append('note-1', 'none', [event]);
+    expect(await faultOfClock(store, Date.parse('2022-10-04T06:56:00Z'))).toBe(null);
+    expect(await faultOfClock(store, Date.parse('2022-10-04T06:00:00Z'))).toContain('60 minutes behind');
+  });
+
+  it('warns of a disk that is nearly full', async () => {
+    const settings = loadSettings({
+      PROMOLEDGER_STORE: 'memory:',
+      PROMOLEDGER_BACKUPS: tmpdir(),
+      PROMOLEDGER_READY_FREE_MIB: '999999999',
+    });
+    expect(await checkPlaces(settings)).toEqual({ faults: [], warnings: [expect.stringContaining('MiB are left in')] });
+  });
 });

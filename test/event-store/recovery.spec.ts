@@ -125,7 +125,8 @@ onSmallDisk('on a disk that is full', () => {
   });
 
   it('what is on its way to webhooks changes whole or not at all, and goes on when there is room', () => {
-    const deliveries = new Deliveries(join(disk.path, 'ledger.db.notices'));
+    const path = join(disk.path, 'ledger.db.notices');
+    let deliveries = new Deliveries(path);
     deliveries.configure('crm', 'https://hooks.example.com/');
     const place = (position: bigint) => ({ position, ordinal: 0 });
     const notices = (count: number) =>
@@ -140,6 +141,10 @@ onSmallDisk('on a disk that is full', () => {
     expect(() => deliveries.queue(notices(400), place(400n), 0)).toThrow(/full|I\/O/);
     expect(deliveries.cursor()).toEqual(place(2n));
     expect(deliveries.due('crm', 0, 1000)).toHaveLength(2);
+    deliveries.close();
+    // A service that starts meanwhile takes its endpoints up.
+    deliveries = new Deliveries(path);
+    deliveries.configure('crm', 'https://hooks.example.com/');
     disk.free();
     deliveries.queue(notices(10), place(400n), 0);
     expect(deliveries.cursor()).toEqual(place(400n));
