@@ -48,8 +48,11 @@ export async function* untilStopped(
   batches: AsyncIterable<readonly Line[]>,
   stop: (stopped: StoppedAt) => void,
 ): AsyncGenerator<readonly Line[]> {
-  const stopping = STOPPING.get(server as Server)?.signal;
-  if (!stopping) return yield* batches;
+  const stopping = STOPPING.get(server)?.signal;
+  if (!stopping) {
+    yield* batches;
+    return;
+  }
   const { promise: aborted, resolve } = Promise.withResolvers<'stopped'>();
   const abort = () => resolve('stopped');
   stopping.addEventListener('abort', abort);
