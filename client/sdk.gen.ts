@@ -43,6 +43,9 @@ import type {
   ListAccountsData,
   ListAccountsErrors,
   ListAccountsResponses,
+  ListBackupsData,
+  ListBackupsErrors,
+  ListBackupsResponses,
   ListDeadLettersData,
   ListDeadLettersErrors,
   ListDeadLettersResponses,
@@ -61,6 +64,9 @@ import type {
   ListWebhooksData,
   ListWebhooksErrors,
   ListWebhooksResponses,
+  MakeBackupData,
+  MakeBackupErrors,
+  MakeBackupResponses,
   PerformDisbursementData,
   PerformDisbursementErrors,
   PerformDisbursementResponses,
@@ -380,6 +386,30 @@ export const resendDeadLetters = <ThrowOnError extends boolean = false>(
   (options.client ?? client).post<ResendDeadLettersResponses, ResendDeadLettersErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/webhooks/{endpoint}/resend',
+    ...options,
+    headers: {
+      'Content-Type': 'application/json',
+      ...options.headers,
+    },
+  });
+
+/**
+ * The backups in the directory of the service, the latest first.
+ */
+export const listBackups = <ThrowOnError extends boolean = false>(options?: Options<ListBackupsData, ThrowOnError>) =>
+  (options?.client ?? client).get<ListBackupsResponses, ListBackupsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/admin/backups',
+    ...options,
+  });
+
+/**
+ * Makes and verifies a backup of the ledger, while it is written to; answers when it is done.
+ */
+export const makeBackup = <ThrowOnError extends boolean = false>(options: Options<MakeBackupData, ThrowOnError>) =>
+  (options.client ?? client).post<MakeBackupResponses, MakeBackupErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/admin/backups',
     ...options,
     headers: {
       'Content-Type': 'application/json',

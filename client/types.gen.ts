@@ -697,6 +697,7 @@ export type Problem = {
     | 'request-timeout'
     | 'conflicting-duplicate'
     | 'run-out-of-order'
+    | 'backup-under-way'
     | 'batch-too-large'
     | 'uri-too-long'
     | 'unsupported-media-type'
@@ -713,12 +714,15 @@ export type Problem = {
     | 'cap-exceeded'
     | 'no-fx-rate'
     | 'stale-fx-rate'
+    | 'no-backups'
     | 'rate-limited'
     | 'headers-too-large'
     | 'internal-error'
     | 'authentication-unavailable'
     | 'not-caught-up'
-    | 'store-unavailable';
+    | 'store-unavailable'
+    | 'stopping'
+    | 'backup-failed';
   /**
    * Every fault of an invalid input.
    */
@@ -2525,6 +2529,10 @@ export type ResendDeadLetterErrors = {
    * `rate-limited`: the operations of an hour are used up.
    */
   429: Problem;
+  /**
+   * `store-unavailable`: The store cannot be reached.
+   */
+  503: Problem;
 };
 
 export type ResendDeadLetterError = ResendDeadLetterErrors[keyof ResendDeadLetterErrors];
@@ -2566,6 +2574,10 @@ export type ResendDeadLettersErrors = {
    * `rate-limited`: the operations of an hour are used up.
    */
   429: Problem;
+  /**
+   * `store-unavailable`: The store cannot be reached.
+   */
+  503: Problem;
 };
 
 export type ResendDeadLettersError = ResendDeadLettersErrors[keyof ResendDeadLettersErrors];
@@ -2580,6 +2592,114 @@ export type ResendDeadLettersResponses = {
 };
 
 export type ResendDeadLettersResponse = ResendDeadLettersResponses[keyof ResendDeadLettersResponses];
+
+export type ListBackupsData = {
+  body?: never;
+  path?: never;
+  query?: {
+    /**
+     * So many at most.
+     */
+    limit?: number;
+    /**
+     * The `next` of the page before.
+     */
+    cursor?: string;
+  };
+  url: '/v1/admin/backups';
+};
+
+export type ListBackupsErrors = {
+  /**
+   * `invalid-command`: The request is not valid.
+   */
+  400: Problem;
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+};
+
+export type ListBackupsError = ListBackupsErrors[keyof ListBackupsErrors];
+
+export type ListBackupsResponses = {
+  /**
+   * A page of backups.
+   */
+  200: {
+    items: Array<{
+      file: string;
+      position: string;
+      events: number;
+      sha256: string;
+      bytes: number;
+      madeAt: string;
+    }>;
+    next: string | null;
+  };
+};
+
+export type ListBackupsResponse = ListBackupsResponses[keyof ListBackupsResponses];
+
+export type MakeBackupData = {
+  body: Nothing;
+  path?: never;
+  query?: never;
+  url: '/v1/admin/backups';
+};
+
+export type MakeBackupErrors = {
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `backup-under-way`: A backup is being made.
+   */
+  409: Problem;
+  /**
+   * `no-backups`: No backups are made here.
+   */
+  422: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+  /**
+   * `backup-failed`: The backup could not be made. `store-unavailable`: The store cannot be reached.
+   */
+  503: Problem;
+};
+
+export type MakeBackupError = MakeBackupErrors[keyof MakeBackupErrors];
+
+export type MakeBackupResponses = {
+  /**
+   * The backup. It holds all that was acknowledged before it was asked for.
+   */
+  201: {
+    file: string;
+    position: string;
+    events: number;
+    sha256: string;
+    bytes: number;
+    madeAt: string;
+  };
+};
+
+export type MakeBackupResponse = MakeBackupResponses[keyof MakeBackupResponses];
 
 export type GetLivenessData = {
   body?: never;
@@ -2608,7 +2728,7 @@ export type GetReadinessData = {
 
 export type GetReadinessErrors = {
   /**
-   * `store-unavailable`: The store cannot be reached. `not-caught-up`: The answer is not up to date yet.
+   * `store-unavailable`: The store cannot be reached. `not-caught-up`: The answer is not up to date yet. `stopping`: The service is stopping.
    */
   503: Problem;
 };

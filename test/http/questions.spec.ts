@@ -265,6 +265,7 @@ describe('health and documents', () => {
       '/v1/accounts/{advertiserId}/{marketplace}/clicks/{clickId}',
       '/v1/accounts/{advertiserId}/{marketplace}/qualification',
       '/v1/accounts/{advertiserId}/{marketplace}/statement',
+      '/v1/admin/backups',
       '/v1/commands',
       '/v1/convert',
       '/v1/events',
