@@ -179,6 +179,28 @@ onSmallDisk('a service whose disk is full', () => {
       disk.remove();
     }
   }, 60_000);
+
+  // Skipped until the read models go on after a write that failed: now they stand still until the next start.
+  it.skip('answers questions again by itself when there is room', async () => {
+    const disk = new SmallDisk();
+    const env = { PROMOLEDGER_STORE: `sqlite:${join(disk.path, 'ledger.db')}`, PROMOLEDGER_READY_FREE_MIB: '0' };
+    const running = await startService({ env: { ...env, PROMOLEDGER_LOG_LEVEL: 'error' } });
+    const { client } = running;
+    try {
+      await client.append(published());
+      disk.fill();
+      const load = new Load();
+      await load.send(client, clicksOf('a', 20_000), () => load.refused.length > 0);
+      disk.free();
+      await load.send(client, clicksOf('b', 500));
+      await known(client, 'b', 'click-499');
+      expect(await client.get('/health/ready')).toMatchObject({ status: 200 });
+      expect(load.lost(await client.log(load.acknowledged.at(-1)!.position))).toEqual([]);
+    } finally {
+      await running.stop();
+      disk.remove();
+    }
+  }, 60_000);
 });
 
 describe('a service that starts', () => {
