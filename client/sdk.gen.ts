@@ -55,6 +55,9 @@ import type {
   GetReadinessData,
   GetReadinessErrors,
   GetReadinessResponses,
+  GetReadModelsData,
+  GetReadModelsErrors,
+  GetReadModelsResponses,
   GetStatementData,
   GetStatementErrors,
   GetStatementResponses,
@@ -76,6 +79,9 @@ import type {
   ListAccountsData,
   ListAccountsErrors,
   ListAccountsResponses,
+  ListBackupsData,
+  ListBackupsErrors,
+  ListBackupsResponses,
   ListChangedAccountsData,
   ListChangedAccountsErrors,
   ListChangedAccountsResponses,
@@ -109,6 +115,9 @@ import type {
   ListWebhooksData,
   ListWebhooksErrors,
   ListWebhooksResponses,
+  MakeBackupData,
+  MakeBackupErrors,
+  MakeBackupResponses,
   PerformDisbursementData,
   PerformDisbursementErrors,
   PerformDisbursementResponses,
@@ -124,6 +133,9 @@ import type {
   ProveInclusionData,
   ProveInclusionErrors,
   ProveInclusionResponses,
+  RebuildReadModelsData,
+  RebuildReadModelsErrors,
+  RebuildReadModelsResponses,
   RecordCommandsData,
   RecordCommandsErrors,
   RecordCommandsResponses,
@@ -679,6 +691,58 @@ export const resendDeadLetters = <ThrowOnError extends boolean = false>(
   (options.client ?? client).post<ResendDeadLettersResponses, ResendDeadLettersErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/v1/webhooks/{endpoint}/resend',
+    ...options,
+    headers: {
+      'Content-Type': 'application/json',
+      ...options.headers,
+    },
+  });
+
+/**
+ * The backups in the directory of the service, the latest first.
+ */
+export const listBackups = <ThrowOnError extends boolean = false>(options?: Options<ListBackupsData, ThrowOnError>) =>
+  (options?.client ?? client).get<ListBackupsResponses, ListBackupsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/admin/backups',
+    ...options,
+  });
+
+/**
+ * Makes and verifies a backup of the ledger, while it is written to; answers when it is done.
+ */
+export const makeBackup = <ThrowOnError extends boolean = false>(options: Options<MakeBackupData, ThrowOnError>) =>
+  (options.client ?? client).post<MakeBackupResponses, MakeBackupErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/admin/backups',
+    ...options,
+    headers: {
+      'Content-Type': 'application/json',
+      ...options.headers,
+    },
+  });
+
+/**
+ * How far the read models are, and whether they are being built anew.
+ */
+export const getReadModels = <ThrowOnError extends boolean = false>(
+  options?: Options<GetReadModelsData, ThrowOnError>,
+) =>
+  (options?.client ?? client).get<GetReadModelsResponses, GetReadModelsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/admin/read-models',
+    ...options,
+  });
+
+/**
+ * Builds the read models anew from the log, in the background; the present ones answer until then.
+ */
+export const rebuildReadModels = <ThrowOnError extends boolean = false>(
+  options: Options<RebuildReadModelsData, ThrowOnError>,
+) =>
+  (options.client ?? client).post<RebuildReadModelsResponses, RebuildReadModelsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/admin/read-models/rebuild',
     ...options,
     headers: {
       'Content-Type': 'application/json',

@@ -701,6 +701,7 @@ export type Problem = {
     | 'conflicting-duplicate'
     | 'run-out-of-order'
     | 'period-out-of-order'
+    | 'backup-under-way'
     | 'batch-too-large'
     | 'uri-too-long'
     | 'unsupported-media-type'
@@ -720,12 +721,15 @@ export type Problem = {
     | 'no-fx-rate'
     | 'stale-fx-rate'
     | 'seal-broken'
+    | 'no-backups'
     | 'rate-limited'
     | 'headers-too-large'
     | 'internal-error'
     | 'authentication-unavailable'
     | 'not-caught-up'
-    | 'store-unavailable';
+    | 'store-unavailable'
+    | 'stopping'
+    | 'backup-failed';
   /**
    * Every fault of an invalid input.
    */
@@ -4169,6 +4173,10 @@ export type ResendDeadLetterErrors = {
    * `rate-limited`: the operations of an hour are used up.
    */
   429: Problem;
+  /**
+   * `store-unavailable`: The store cannot be reached.
+   */
+  503: Problem;
 };
 
 export type ResendDeadLetterError = ResendDeadLetterErrors[keyof ResendDeadLetterErrors];
@@ -4210,6 +4218,10 @@ export type ResendDeadLettersErrors = {
    * `rate-limited`: the operations of an hour are used up.
    */
   429: Problem;
+  /**
+   * `store-unavailable`: The store cannot be reached.
+   */
+  503: Problem;
 };
 
 export type ResendDeadLettersError = ResendDeadLettersErrors[keyof ResendDeadLettersErrors];
@@ -4224,6 +4236,204 @@ export type ResendDeadLettersResponses = {
 };
 
 export type ResendDeadLettersResponse = ResendDeadLettersResponses[keyof ResendDeadLettersResponses];
+
+export type ListBackupsData = {
+  body?: never;
+  path?: never;
+  query?: {
+    /**
+     * So many at most.
+     */
+    limit?: number;
+    /**
+     * The `next` of the page before.
+     */
+    cursor?: string;
+  };
+  url: '/v1/admin/backups';
+};
+
+export type ListBackupsErrors = {
+  /**
+   * `invalid-command`: The request is not valid.
+   */
+  400: Problem;
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+};
+
+export type ListBackupsError = ListBackupsErrors[keyof ListBackupsErrors];
+
+export type ListBackupsResponses = {
+  /**
+   * A page of backups.
+   */
+  200: {
+    items: Array<{
+      file: string;
+      position: string;
+      events: number;
+      sha256: string;
+      bytes: number;
+      madeAt: string;
+    }>;
+    next: string | null;
+  };
+};
+
+export type ListBackupsResponse = ListBackupsResponses[keyof ListBackupsResponses];
+
+export type MakeBackupData = {
+  body: Nothing;
+  path?: never;
+  query?: never;
+  url: '/v1/admin/backups';
+};
+
+export type MakeBackupErrors = {
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `backup-under-way`: A backup is being made.
+   */
+  409: Problem;
+  /**
+   * `no-backups`: No backups are made here.
+   */
+  422: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+  /**
+   * `backup-failed`: The backup could not be made. `store-unavailable`: The store cannot be reached.
+   */
+  503: Problem;
+};
+
+export type MakeBackupError = MakeBackupErrors[keyof MakeBackupErrors];
+
+export type MakeBackupResponses = {
+  /**
+   * The backup. It holds all that was acknowledged before it was asked for.
+   */
+  201: {
+    file: string;
+    position: string;
+    events: number;
+    sha256: string;
+    bytes: number;
+    madeAt: string;
+  };
+};
+
+export type MakeBackupResponse = MakeBackupResponses[keyof MakeBackupResponses];
+
+export type GetReadModelsData = {
+  body?: never;
+  path?: never;
+  query?: never;
+  url: '/v1/admin/read-models';
+};
+
+export type GetReadModelsErrors = {
+  /**
+   * `invalid-command`: The request is not valid.
+   */
+  400: Problem;
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+  /**
+   * `store-unavailable`: The store cannot be reached.
+   */
+  503: Problem;
+};
+
+export type GetReadModelsError = GetReadModelsErrors[keyof GetReadModelsErrors];
+
+export type GetReadModelsResponses = {
+  /**
+   * What they include, what the log has, and whether a rebuild is under way.
+   */
+  200: {
+    position: string;
+    head: string;
+    isRebuilding: boolean;
+  };
+};
+
+export type GetReadModelsResponse = GetReadModelsResponses[keyof GetReadModelsResponses];
+
+export type RebuildReadModelsData = {
+  body: Nothing;
+  path?: never;
+  query?: never;
+  url: '/v1/admin/read-models/rebuild';
+};
+
+export type RebuildReadModelsErrors = {
+  /**
+   * `invalid-command`: The request is not valid.
+   */
+  400: Problem;
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+  /**
+   * `store-unavailable`: The store cannot be reached.
+   */
+  503: Problem;
+};
+
+export type RebuildReadModelsError = RebuildReadModelsErrors[keyof RebuildReadModelsErrors];
+
+export type RebuildReadModelsResponses = {
+  /**
+   * It is under way. How it ends is in the log.
+   */
+  202: {
+    position: string;
+    head: string;
+    isRebuilding: boolean;
+  };
+};
+
+export type RebuildReadModelsResponse = RebuildReadModelsResponses[keyof RebuildReadModelsResponses];
 
 export type GetLivenessData = {
   body?: never;
@@ -4252,7 +4462,7 @@ export type GetReadinessData = {
 
 export type GetReadinessErrors = {
   /**
-   * `store-unavailable`: The store cannot be reached. `not-caught-up`: The answer is not up to date yet.
+   * `store-unavailable`: The store cannot be reached. `not-caught-up`: The answer is not up to date yet. `stopping`: The service is stopping.
    */
   503: Problem;
 };

@@ -1,5 +1,3 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { APP_GUARD } from '@nestjs/core';
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { Accounts, type OfferAt } from './accounts/accounts.js';
@@ -17,44 +15,45 @@ import { Checkpoints } from './audit/seals/checkpoints.js';
 import { Proofs } from './audit/seals/proofs.js';
 import { Sealer } from './audit/seals/sealer.js';
 import { SigningKey } from './audit/seals/signing-key.js';
+import { Backups } from './backup/backups.js';
 import { Campaigns } from './campaigns/campaigns.js';
 import type { Validate } from './commands/facts.js';
 import { CommandGateway } from './commands/gateway.js';
 import { Snapshots } from './commands/snapshots.js';
 import { EmbeddedEventStore } from './event-store/embedded.js';
 import { EventStore } from './event-store/event-store.js';
-import { EventStoreDbStore } from './event-store/eventstoredb/eventstoredb-store.js';
-import { MemoryEventStore } from './event-store/memory/memory-event-store.js';
-import type { StoreObserver } from './event-store/observer.js';
-import { ReadOnlyEventStore } from './event-store/read-only.js';
-import { SqliteEventStore } from './event-store/sqlite/sqlite-event-store.js';
 import { Fx } from './fx/fx.js';
 import { COMMANDS } from './http/commands-registry.js';
 import { CONTROLLERS } from './http/controllers.js';
 import { Readiness } from './http/health.controller.js';
 import { ReadOnlyGuard } from './http/read-only.guard.js';
 import { validateCommand } from './http/validation.js';
-import { STREAM_CATEGORIES } from './kernel/identifiers.js';
 import type { Decider } from './kernel/decider.js';
-import { instantOf } from './kernel/instant.js';
-import { Figures, type Places } from './observability/figures.js';
+import { Figures } from './observability/figures.js';
 import { Gauges } from './observability/gauges.js';
 import { Observability, type Outlets } from './observability/observability.js';
 import { ServiceReadiness } from './observability/readiness.js';
 import { webhookMetrics } from './observability/webhook-metrics.js';
-import { Deliveries } from './notices/deliveries.js';
 import { NoticeFeed } from './notices/feed.js';
 import { Webhooks } from './notices/webhooks.js';
 import { Disbursements } from './promotions/disbursements.js';
 import { offerAt } from './promotions/offers.js';
 import { Previews } from './promotions/preview.js';
 import { Promotions } from './promotions/promotions.js';
-import { ReadModelDatabase } from './read-models/database.js';
 import { Queries } from './read-models/queries.js';
 import { ReadModels } from './read-models/read-models.js';
-import { openWriter } from './read-models/threaded-writer.js';
 import { Scheduler } from './scheduler.js';
 import type { Settings } from './settings.js';
+import {
+  withCache,
+  openStore,
+  openReadModels,
+  realNow,
+  openSigningKey,
+  openSealer,
+  openDeliveries,
+  placesOf,
+} from './places.js';
 
 /** What a test may put in the place of the real thing. */
 export interface Overrides {
@@ -160,6 +159,13 @@ export class AppModule implements OnApplicationShutdown {
           const webhooks = new Webhooks(feed, openDeliveries(settings), settings.notices, report, { observer });
           return webhooks;
         }),
+        provide(Backups, [EventStore, Observability], (store, { log }) => {
+          return new Backups(store, settings.life.backups, Date.now, (message, error) =>
+            error === undefined
+              ? log.write('info', 'backups', message)
+              : log.failure('error', 'backups', message, error),
+          );
+        }),
         provide(Figures, [EventStore, ReadModels, Queries], (store, models, queries) => {
           return new Figures(store, models, queries, settings.clock, store instanceof EmbeddedEventStore);
         }),
@@ -211,88 +217,3 @@ const provide = <T, const Tokens extends readonly Constructed<unknown>[]>(
   inject: Tokens,
   useFactory: (...args: Instances<Tokens>) => T,
 ) => ({ provide: token, inject: [...inject], useFactory });
-
-const FILE = 'sqlite:';
-const MEMORY = 'memory:';
-
-/** What a ledger that is read only keeps beside it, it keeps in memory where nothing can be written there. */
-function withCache(settings: Settings): Settings {
-  const { readOnly, cachePath } = settings;
-  if (!readOnly || cachePath === null) return settings;
-  try {
-    closeSync(openSync(`${cachePath}.models`, 'a'));
-    return settings;
-  } catch {
-    return { ...settings, cachePath: null };
-  }
-}
-
-type Report = (message: string) => void;
-
-/** Of commands, whose answer is on stdout. */
-const toStderr: Report = (message) => void process.stderr.write(`promoledger: ${message}\n`);
-
-export function openStore(settings: Settings, report = toStderr, observer?: StoreObserver): EventStore {
-  if (settings.readOnly) return new ReadOnlyEventStore(openWhole(settings, report));
-  return openWhole(settings, report, observer);
-}
-
-function openWhole(settings: Settings, report: Report, observer?: StoreObserver): EventStore {
-  const { store, streamPrefix, cachePath, readOnly } = settings;
-  if (store.startsWith(FILE)) {
-    const path = store.slice(FILE.length);
-    return readOnly ? SqliteEventStore.openToRead(path) : SqliteEventStore.open(path, observer);
-  }
-  if (store === MEMORY) return new MemoryEventStore();
-  if (cachePath !== null) mkdirSync(dirname(cachePath), { recursive: true });
-  return new EventStoreDbStore({
-    connectionString: store,
-    streamPrefix,
-    categories: STREAM_CATEGORIES,
-    indexPath: cachePath === null ? ':memory:' : `${cachePath}.index`,
-    report,
-    ...(observer ? { observer } : {}),
-  });
-}
-
-/** The read models lie beside the ledger: `ledger.db` has `ledger.db.models`. They catch up in the background. */
-async function openReadModels(
-  store: EventStore,
-  { cachePath, clock, fixedNow }: Settings,
-  { projections }: Observability,
-): Promise<ReadModels> {
-  const path = cachePath === null ? ':memory:' : `${cachePath}.models`;
-  const open = (file: string) => openWriter(file, { clock, fixedNow });
-  const writing = cachePath === null ? undefined : { writer: await open(path), open };
-  const readModels = new ReadModels(store, new ReadModelDatabase(path), projections, clock, writing);
-  await readModels.start();
-  return readModels;
-}
-
-/** What is recorded has the real time, whatever PROMOLEDGER_CLOCK says. */
-const realNow = () => instantOf(Date.now());
-
-/** A key that the settings name must be there; one beside the ledger is made when it is first needed. */
-export function openSigningKey({ ledgerName: name, signingKey, readOnly }: Settings, report = toStderr): SigningKey {
-  const mayCreate = !signingKey?.isSet && !readOnly;
-  const key = new SigningKey({ name, path: signingKey?.path ?? null, mayCreate, report });
-  if (signingKey?.isSet) key.verifierKey();
-  return key;
-}
-
-/** The seals lie beside the ledger: `ledger.db` has `ledger.db.seals`. They follow the log in the background. */
-function openSealer(store: EventStore, { cachePath }: Settings, report: Report): Sealer {
-  const sealer = new Sealer(store, cachePath === null ? '' : `${cachePath}.seals`, report);
-  sealer.start();
-  return sealer;
-}
-
-/** What is on its way to webhooks lies beside the ledger too, and is not made again from the log. */
-function openDeliveries({ cachePath, notices }: Settings): Deliveries | null {
-  if (notices.endpoints.length === 0) return null;
-  return new Deliveries(cachePath === null ? ':memory:' : `${cachePath}.notices`);
-}
-
-/** A ledger in a file has what can be made again beside it, on the same file system. */
-const placesOf = ({ store, cachePath }: Settings): Places =>
-  store.startsWith(FILE) ? { ledger: store.slice(FILE.length), cache: null } : { ledger: null, cache: cachePath };

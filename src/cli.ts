@@ -7,9 +7,12 @@ import { addExportCommand } from './cli/export.js';
 import { addKeyCommand } from './cli/keys.js';
 import { addKnowledgeCommands } from './cli/knowledge.js';
 import { addLedgerCommands } from './cli/ledger.js';
+import { addLifeCommands } from './cli/life.js';
+import { stopOnSignals } from './cli/stop.js';
 import { DIFFERS, print, REFUSED, RefusedError } from './cli/shell.js';
 import { CopyRefusedError } from './event-store/copy.js';
 import { ReadOnlyError } from './event-store/read-only.js';
+import { EventStore } from './event-store/event-store.js';
 import { isOnLoopback } from './http/auth/identify.js';
 import { createHttpApp } from './main.js';
 import { Webhooks } from './notices/webhooks.js';
@@ -17,6 +20,7 @@ import { Observability } from './observability/observability.js';
 import { Scheduler } from './scheduler.js';
 import { addProjectionCommands } from './server-projections/command.js';
 import { loadSettings, SettingsError, storeShown } from './settings.js';
+import { checkPlaces, faultOfClock } from './start-checks.js';
 
 const REFUSALS = [RefusedError, CopyRefusedError, ReadOnlyError];
 
@@ -36,6 +40,7 @@ addKnowledgeCommands(program);
 addAuditCommands(program);
 addBooksCommands(program);
 addExportCommand(program);
+addLifeCommands(program);
 
 addProjectionCommands(program, {
   settings: () => loadSettings(process.env),
@@ -56,7 +61,16 @@ async function serve({ readOnly }: { readOnly?: boolean }): Promise<void> {
         'set PROMOLEDGER_API_KEYS or PROMOLEDGER_AUTH_JWKS, or listen on 127.0.0.1',
     ]);
   }
+  const { faults, warnings } = await checkPlaces(settings);
+  if (faults.length > 0) throw new SettingsError(faults);
   const app = await createHttpApp(settings);
+  const { log } = app.get(Observability);
+  const clock = await faultOfClock(app.get(EventStore), Date.now());
+  for (const warning of clock === null ? warnings : [...warnings, clock]) log.write('warn', 'promoledger', warning);
+  stopOnSignals(
+    () => app.close(),
+    (level, message) => log.write(level, 'promoledger', message),
+  );
   await app.listen(settings.port, settings.host);
   if (settings.scheduler) {
     app.get(Scheduler).start();
@@ -66,9 +80,7 @@ async function serve({ readOnly }: { readOnly?: boolean }): Promise<void> {
   const where = `${await app.getUrl()}/v1 from ${storeShown(settings.store)}`;
   const toWhom = isOpen ? '; without authentication, so on loopback only' : '';
   const how = settings.readOnly ? '; it is read-only' : '';
-  app
-    .get(Observability)
-    .log.write('info', 'promoledger', `promoledger serves ${where}${toWhom}; the API is described at /docs${how}`);
+  log.write('info', 'promoledger', `promoledger serves ${where}${toWhom}; the API is described at /docs${how}`);
 }
 
 try {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { openStore } from './app.module.js';
+import { openStore } from './places.js';
 import { lastPositionBy } from './audit/rebuild.js';
 import { CopyRefusedError, copyLedger, type Copied, type CopyProgress } from './event-store/copy.js';
 import type { MomentAsked } from './read-models/queries.js';

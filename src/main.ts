@@ -28,7 +28,7 @@ export async function createApp(settings: Settings): Promise<INestApplicationCon
   return app;
 }
 
-/** The service over HTTP, not listening yet. A signal, or `close()`, ends what runs and lets go of the store. */
+/** The service over HTTP, not listening yet. `close()` ends what runs and lets go of the store. */
 export async function createHttpApp(settings: Settings, overrides?: Overrides): Promise<NestFastifyApplication> {
   const identify = identifyBy(settings.auth);
   const connections = { ...CONNECTION_LIMITS, maxConnections: settings.limits.maxConnections };
@@ -41,9 +41,9 @@ export async function createHttpApp(settings: Settings, overrides?: Overrides): 
   app.useLogger(observability.log);
   observability.metrics.collectProcess();
   observeRequests(app, observability);
-  dressApp(app, { identify, ...operationsOf(settings), connections });
+  dressApp(app, { identify, ...operationsOf(settings), connections, stopSeconds: settings.life.stopSeconds });
   serveMetrics(app, observability, settings.observability.metrics, () => app.get(Gauges).refresh());
-  return app.enableShutdownHooks();
+  return app;
 }
 
 /** Nothing is opened when nobody's operations are limited. */

@@ -3,6 +3,7 @@ import { type Instant, instantOf, parseInstant } from './kernel/instant.js';
 import { type LimitSettings, readLimits } from './settings/limits.js';
 import { type AuthSettings, readAuth } from './settings/auth.js';
 import type { WebhookSettings } from './notices/endpoint.js';
+import { type LifeSettings, readLife } from './settings/life.js';
 import { readNotices } from './settings/notices.js';
 import { type ObservabilitySettings, readObservability } from './settings/observability.js';
 
@@ -37,6 +38,8 @@ export interface Settings {
   readonly observability: ObservabilitySettings;
   /** Whom notices are sent to. */
   readonly notices: WebhookSettings;
+  /** How the process ends, and where backups go. */
+  readonly life: LifeSettings;
 }
 
 /** One line for each setting that is wrong. */
@@ -98,6 +101,7 @@ export function loadSettings(env: Environment): Settings {
     auth: readAuth(read),
     observability: readObservability(read),
     notices: readNotices(read),
+    life: readLife(read),
   };
   if (faults.length > 0) throw new SettingsError(faults);
   return settings;

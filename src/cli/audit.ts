@@ -1,6 +1,6 @@
 import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { openSigningKey, openStore } from '../app.module.js';
+import { openSigningKey, openStore } from '../places.js';
 import { linesIn } from '../audit/log-file.js';
 import { Checkpoints } from '../audit/seals/checkpoints.js';
 import { NoteError, parseVerifierKey, type Verifier } from '../audit/seals/notes.js';

@@ -140,6 +140,17 @@ async function appendBatch(batch: readonly Recorded[], target: EventStore): Prom
   }
 }
 
+/** How many events a log has up to a position, and the SHA-256 over them, in hexadecimal, as a copy compares logs by. */
+export async function digestOf(store: EventStore, through: Position): Promise<{ events: number; sha256: string }> {
+  const hash = createHash('sha256');
+  let events = 0;
+  for await (const event of upTo(store, through, () => undefined)) {
+    hash.update(`${canonical(event)}\n`);
+    events += 1;
+  }
+  return { events, sha256: hash.digest('hex') };
+}
+
 /** Reads both back: the source to where it is copied to, the target to its end. */
 async function compare(source: EventStore, target: EventStore, head: Position, progress: CopyProgress) {
   const [ofSource, ofTarget] = [createHash('sha256'), createHash('sha256')];

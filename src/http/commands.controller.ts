@@ -13,6 +13,7 @@ import { Answers, ITEM_EXAMPLE, Refuses, refTo } from './openapi.js';
 import { ProblemError, problemFor } from './problem.js';
 import { Checked, Nothing } from './questions.js';
 import { Needs } from './scopes.js';
+import { type StoppedAt, untilStopped } from './stopping.js';
 
 /** What may become of a command, in the order of statuses. */
 const COMMAND_CODES = [
@@ -116,12 +117,15 @@ export class CommandsController {
       // Destroying the request on an early end would destroy the connection, and the answer with it.
       const chunks = source.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
       let stopped: Stopped | undefined;
-      const lines = metered(request, lineBatches(chunks), (where) => (stopped = where));
+      let ended: StoppedAt | undefined;
+      const batches = untilStopped(request, lineBatches(chunks), (where) => (ended = where));
+      const lines = metered(request, batches, (where) => (stopped = where));
       const summary = await importLines(gateway, lines, write);
       if (stopped && summary.read === 0) refuseRate(reply, stopped.short, 1);
-      await write(stopped ? { summary, error: stopOf(stopped) } : { summary });
+      const error = stopped ? stopOf(stopped) : ended && endOf(ended);
+      await write(error ? { summary, error } : { summary });
       out.end();
-      if (stopped) source.resume();
+      if (error) source.resume();
     } catch (error) {
       if (out.destroyed || source.readableAborted) return void out.destroy();
       // Before the first line there still is a status to answer with: the stream's error becomes a problem.
@@ -141,6 +145,12 @@ const stopOf = ({ line, short }: Stopped): object => ({
   detail: `${ruleOf(short, 1)} Everything before line ${line} was taken; send the rest from that line on.`,
   line,
   retryAfterSeconds: short.resetSeconds,
+});
+
+const endOf = ({ line }: StoppedAt): object => ({
+  code: 'stopping',
+  detail: `The service is stopping. Everything before line ${line} was taken; send the rest from that line on.`,
+  line,
 });
 
 /** The fault that ends an import whose answer has begun, in the form of an item's. */

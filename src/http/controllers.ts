@@ -5,6 +5,8 @@ import { ExportsController } from '../audit/http/exports.controller.js';
 import { PeriodsController } from '../audit/http/periods.controller.js';
 import { ReportsController } from '../audit/http/reports.controller.js';
 import { ProofsController } from '../audit/http/proofs.controller.js';
+import { ReadModelsController } from '../read-models/http/read-models.controller.js';
+import { BackupsController } from '../backup/http/backups.controller.js';
 import { FxController } from '../fx/http/fx.controller.js';
 import { NoticesController } from '../notices/http/notices.controller.js';
 import { WebhooksController } from '../notices/http/webhooks.controller.js';
@@ -17,7 +19,7 @@ import { HealthController } from './health.controller.js';
 /**
  * Everything that answers over HTTP. The module that declares them provides CommandGateway, Queries, Disbursements,
  * Previews, ExpiryRuns, EventStore, Books, Periods, LateFacts, Diff, GapReport, Exports, Proofs, Checkpoints, SigningKey,
- * NoticeFeed, Webhooks and Readiness.
+ * NoticeFeed, Webhooks, Backups, ReadModels and Readiness.
  */
 export const CONTROLLERS: Type[] = [
   CommandsController,
@@ -33,5 +35,7 @@ export const CONTROLLERS: Type[] = [
   ProofsController,
   NoticesController,
   WebhooksController,
+  BackupsController,
+  ReadModelsController,
   HealthController,
 ];

@@ -45,7 +45,7 @@ export class HealthController {
       disk: { ok: true, detail: '18000 MiB are free for the ledger. 18000 MiB are free for the cache.' },
     },
   })
-  @Refuses('store-unavailable', 'not-caught-up')
+  @Refuses('store-unavailable', 'not-caught-up', 'stopping')
   async ready(): Promise<object> {
     const checks = await this.readiness.checks();
     const faults = checks.filter(({ ok }) => !ok);

@@ -61,6 +61,10 @@ const OPERATION_IDS: Readonly<Record<string, string>> = {
   'ReportsController.changedAccounts': 'listChangedAccounts',
   'ReportsController.account': 'listAccountChanges',
   'ReportsController.gap': 'getGapReport',
+  'BackupsController.make': 'makeBackup',
+  'ReadModelsController.state': 'getReadModels',
+  'ReadModelsController.rebuild': 'rebuildReadModels',
+  'BackupsController.list': 'listBackups',
   'HealthController.alive': 'getLiveness',
   'HealthController.ready': 'getReadiness',
 };

@@ -18,6 +18,10 @@ type EdgeCode =
   | 'not-caught-up'
   | 'store-unavailable'
   | 'seal-broken'
+  | 'stopping'
+  | 'no-backups'
+  | 'backup-under-way'
+  | 'backup-failed'
   | 'internal-error';
 
 export type ProblemCode = RefusalCode | EdgeCode;
@@ -43,6 +47,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
   'conflicting-duplicate': [409, 'The same key was recorded with other content'],
   'run-out-of-order': [409, 'An earlier run is still open'],
   'period-out-of-order': [409, 'Another period is to be closed first'],
+  'backup-under-way': [409, 'A backup is being made'],
   'batch-too-large': [413, 'Too much in one request'],
   'uri-too-long': [414, 'The path and its query are too long'],
   'unsupported-media-type': [415, 'The content type is not supported'],
@@ -62,12 +67,15 @@ export const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, ti
   'no-fx-rate': [422, 'No exchange rate is known'],
   'stale-fx-rate': [422, 'The exchange rate is too old'],
   'seal-broken': [500, 'The ledger is not what was sealed'],
+  'no-backups': [422, 'No backups are made here'],
   'rate-limited': [429, 'Too many operations in an hour'],
   'headers-too-large': [431, 'The header is too large'],
   'internal-error': [500, 'Something went wrong here'],
   'authentication-unavailable': [503, 'Who asks cannot be found out now'],
   'not-caught-up': [503, 'The answer is not up to date yet'],
   'store-unavailable': [503, 'The store cannot be reached'],
+  stopping: [503, 'The service is stopping'],
+  'backup-failed': [503, 'The backup could not be made'],
 };
 
 /** RFC 9457. `errors` names every fault of an invalid input. */

@@ -16,6 +16,7 @@ import {
 import { meterRequests } from './limits/metering.js';
 import type { OperationsPerHour } from './limits/operations.js';
 import { ProblemError, ProblemFilter, problemOf, sendProblem } from './problem.js';
+import { drainOnStop } from './stopping.js';
 
 /** An identifier of 128 characters may come percent-encoded. */
 const LONGEST_PARAMETER = 3 * 128;
@@ -31,6 +32,8 @@ export function createAdapter(limits: ConnectionLimits = CONNECTION_LIMITS): Fas
     keepAliveTimeout: limits.keepAliveMs,
     // An import takes as long as it takes; what keeps sending is not cut.
     requestTimeout: 0,
+    // What comes over a connection that is there is answered, and the connection closed: see `drainOnStop`.
+    return503OnClosing: false,
     clientErrorHandler: refuseUnreadable,
     // The router's own refusals, of a path that cannot be decoded, come before Nest could see them.
     frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) => {
@@ -50,6 +53,8 @@ export interface Edge {
   readonly identify?: Identify;
   readonly operations?: OperationsPerHour;
   readonly connections?: ConnectionLimits;
+  /** How long a stop waits for requests under way. */
+  readonly stopSeconds?: number;
 }
 
 /**
@@ -57,10 +62,11 @@ export interface Edge {
  * `init`.
  */
 export function dressApp(app: NestFastifyApplication, edge: Edge = {}): NestFastifyApplication {
-  const { identify, operations, connections = CONNECTION_LIMITS } = edge;
+  const { identify, operations, connections = CONNECTION_LIMITS, stopSeconds = 10 } = edge;
   const fastify = app.getHttpAdapter().getInstance();
   fastify.addHook('onRequest', async (request, reply) => answerCorrelationId(request, reply));
   limitConnections(fastify, connections, isImport);
+  drainOnStop(fastify, stopSeconds);
   keepGate(app, identify);
   if (operations) meterRequests(fastify, operations);
   app.useGlobalFilters(new ProblemFilter());

@@ -89,7 +89,7 @@ export class Deliveries {
       move: 'INSERT OR REPLACE INTO cursor VALUES (1, ?, ?)',
       endpoint: 'SELECT url, disabled_at, delivered_at FROM endpoints WHERE id = ?',
       configure: `INSERT INTO endpoints (id, url) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE
-        SET url = excluded.url, disabled_at = iif(url = excluded.url, disabled_at, NULL)`,
+        SET url = excluded.url, disabled_at = NULL WHERE url <> excluded.url`,
       disable: 'UPDATE endpoints SET disabled_at = ? WHERE id = ?',
       accepted: 'UPDATE endpoints SET delivered_at = ? WHERE id = ?',
       add: `INSERT OR IGNORE INTO deliveries (endpoint, notice_id, kind, body, state, attempts, due, created, ended, why)
@@ -134,7 +134,7 @@ export class Deliveries {
     });
   }
 
-  /** Takes the endpoint up; one that was disabled at another URL is enabled. */
+  /** Takes the endpoint up; one that was disabled at another URL is enabled. A start that changes nothing writes nothing. */
   configure(endpoint: string, url: string): void {
     this.statements.configure.run(endpoint, url);
   }

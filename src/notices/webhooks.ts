@@ -1,3 +1,4 @@
+import { StoreUnavailableError } from '../event-store/event-store.js';
 import { instantOf, type Instant } from '../kernel/instant.js';
 import { refuse, type Refusal } from '../kernel/refusal.js';
 import type { Deliveries, Delivery, Outgoing } from './deliveries.js';
@@ -138,7 +139,7 @@ export class Webhooks {
   private resendOf(id: string, letter: number | null): { readonly resent: number } | Refusal {
     const dispatcher = this.dispatchers.find(({ endpoint }) => endpoint.id === id);
     if (!dispatcher || !this.deliveries) return refuse('not-found', 'No such endpoint is configured.');
-    const resent = this.deliveries.resend(id, letter, this.timing.now());
+    const resent = keeping(() => this.deliveries!.resend(id, letter, this.timing.now()));
     dispatcher.sendDue();
     return { resent };
   }
@@ -188,6 +189,15 @@ export class Webhooks {
 
   private sendDue(): void {
     for (const dispatcher of this.dispatchers) dispatcher.sendDue();
+  }
+}
+
+/** What a client asked to be kept: when it cannot be, nothing was changed, and it may ask again. */
+function keeping<T>(keep: () => T): T {
+  try {
+    return keep();
+  } catch (error) {
+    throw new StoreUnavailableError('the file of the webhooks cannot be written', { cause: error });
   }
 }
 

@@ -91,7 +91,7 @@ export const redacted = (text: string): string =>
   SECRETS.reduce((left, [pattern, instead]) => left.replace(pattern, instead), text);
 
 /** Errors whose text this service or the system wrote, of files, addresses and positions. */
-const TOLD = /^(StoreUnavailableError|NotCaughtUpError|StoreInUseError|LedgerFileError)$/;
+const TOLD = /^(StoreUnavailableError|NotCaughtUpError|StoreInUseError|LedgerFileError|BackupFailedError)$/;
 const OF_THE_SYSTEM = /^(E[A-Z]+|ERR_SQLITE_ERROR)$/;
 
 /**

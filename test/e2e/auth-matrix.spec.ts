@@ -56,6 +56,10 @@ const NEEDS: Readonly<Record<string, Need | 'nothing'>> = {
   'GET /v1/webhooks/dead-letters': need('unbound', 'admin'),
   'POST /v1/webhooks/dead-letters/:id/resend': need('unbound', 'admin'),
   'POST /v1/webhooks/:endpoint/resend': need('unbound', 'admin'),
+  'POST /v1/admin/backups': need('unbound', 'admin'),
+  'GET /v1/admin/backups': need('unbound', 'admin'),
+  'GET /v1/admin/read-models': need('unbound', 'admin'),
+  'POST /v1/admin/read-models/rebuild': need('unbound', 'admin'),
 };
 
 const BINDINGS: readonly [name: string, claims: Record<string, unknown>][] = [

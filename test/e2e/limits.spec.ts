@@ -174,6 +174,8 @@ describe('connections', () => {
     return untilClosed(socket);
   };
   const GET = 'GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n';
+  const CLOSING =
+    'POST /v1/commands HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n';
   const POST = 'POST /v1/commands HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n';
 
   it('that dribble a header are cut with 408', async () => {
@@ -241,6 +243,12 @@ describe('connections', () => {
     ['a folded header', `${GET}x-a: 1\r\n 2\r\n\r\n`, 400, 'malformed-request'],
     ['a line feed alone', `${GET}x-a: 1\ny: 2\r\n\r\n`, 400, 'malformed-request'],
     ['a null byte in a header', `${GET}x-a: \0\r\n\r\n`, 400, 'malformed-request'],
+    ['a body nested deep', `${CLOSING}content-length: 300\r\n\r\n${'['.repeat(300)}`, 400, 'invalid-command'],
+    ['a body announced too large', `${CLOSING}content-length: 4194305\r\n\r\n`, 413, 'batch-too-large'],
+    ['a path that climbs', GET.replace('/health/live', '/v1/../health/live') + '\r\n', 404, 'not-found'],
+    ['a path that climbs unseen', GET.replace('/health/live', '/v1/%2e%2e/health/live') + '\r\n', 404, 'not-found'],
+    ['an overlong slash', GET.replace('/health/live', '/v1/promotions/%c0%af') + '\r\n', 404, 'not-found'],
+    ['a null byte in a name', GET.replace('/health/live', '/v1/promotions/a%00') + '\r\n', 404, 'unknown-promotion'],
     ['no HTTP', 'hello\r\n\r\n', 400, 'malformed-request'],
   ])('with %s', async (_, text, status, code) => {
     expect(await raw(text)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [^]*"code":"${code}"`));

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { openStore } from '../../src/app.module.js';
+import { openStore } from '../../src/places.js';
 import { copyLedger, CopyRefusedError } from '../../src/event-store/copy.js';
 import { StoreUnavailableError, type EventStore, type NewEvent } from '../../src/event-store/event-store.js';
 import { openLedgerFile } from '../../src/event-store/sqlite/ledger-file.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { openStore } from '../../src/app.module.js';
+import { openStore } from '../../src/places.js';
 import { parseVerifierKey } from '../../src/audit/seals/notes.js';
 import { Proofs, type InclusionProof } from '../../src/audit/seals/proofs.js';
 import { ledgerVerdict } from '../../src/cli/audit.js';

@@ -18,6 +18,7 @@ describe('settings', () => {
       readOnly: false,
       scheduler: true,
       auth: null,
+      life: { stopSeconds: 10, backups: null },
     });
     expect(clock() >= before).toBe(true);
   });
@@ -49,6 +50,7 @@ describe('settings', () => {
       readOnly: false,
       scheduler: false,
       auth: null,
+      life: { stopSeconds: 10, backups: null },
     });
     expect(clock()).toBe('2022-10-04T07:00:00.000Z');
     expect(loadSettings({ PORT: '', HOST: '' })).toMatchObject({ port: 3000, host: '127.0.0.1' });
@@ -106,6 +108,7 @@ describe('settings', () => {
     ['PROMOLEDGER_LIMITS_STORE', 'localhost:6379'],
     ['PROMOLEDGER_LIMITS_STORE', 'redis://:secret@'],
     ['PROMOLEDGER_MAX_CONNECTIONS', '0'],
+    ['PROMOLEDGER_STOP_SECONDS', '10s'],
     ['PROMOLEDGER_SCHEDULER', 'OFF'],
     ['PROMOLEDGER_READ_ONLY', 'yes'],
     ['PROMOLEDGER_CLOCK', '2022-10-04'],

@@ -112,6 +112,23 @@ export class ServiceProcess {
     throw new Error(`the service did not become ready; it said:\n${output.slice(-2000)}`);
   }
 
+  /** Its ledger's file. */
+  get path(): string {
+    return this.ledger.store.slice('sqlite:'.length);
+  }
+
+  /** Tells it to end; how it ended. */
+  async signal(signal: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+    const child = this.child;
+    if (!child) throw new Error('it does not run');
+    if (child.exitCode === null && child.signalCode === null) {
+      const exited = new Promise((resolve) => child.once('exit', resolve));
+      child.kill(signal);
+      await exited;
+    }
+    return { code: child.exitCode, signal: child.signalCode };
+  }
+
   /** SIGKILL: it gets no chance to finish anything. */
   async kill(): Promise<void> {
     const child = this.child;

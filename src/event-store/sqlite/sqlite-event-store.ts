@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite';
+import { backup, type DatabaseSync } from 'node:sqlite';
 import { epochMs } from '../../kernel/instant.js';
 import { checkBatch, judgeAppend } from '../appending.js';
 import { EmbeddedEventStore, type LogReader } from '../embedded.js';
@@ -14,12 +14,25 @@ import {
 } from '../event-store.js';
 import { UNOBSERVED, type StoreObserver } from '../observer.js';
 import { openLedgerFile, openLedgerToRead } from './ledger-file.js';
+import {
+  answer,
+  isHeldAlready,
+  type LogState,
+  messageOf,
+  type NewRow,
+  type PendingAppend,
+  type Place,
+  reading,
+  type StreamEnd,
+} from './pending.js';
 import { all, eventOf, eventsOf, one, prepareLog, prepareStatements, type Statements } from './statements.js';
 
 /** So many events share a commit at most: a group is one turn of the event loop. */
 const GROUP_EVENTS = 1000;
 /** Of so many streams the end is remembered. */
 const REMEMBERED_STREAMS = 50_000;
+/** Of a copy, between which appends are committed: 400 KiB, some milliseconds. */
+const COPIED_PAGES = 100;
 
 /**
  * The embedded store: one file and one writer. Appends that arrive in the same turn of the event loop are committed as
@@ -33,6 +46,8 @@ export class SqliteEventStore extends EmbeddedEventStore {
   readonly #ends = new Map<string, StreamEnd>();
   #queue: PendingAppend[] = [];
   #committed: LogState;
+  #copying: Promise<unknown> | undefined;
+  #isClosing = false;
 
   /** Opens or creates the ledger's file. Throws StoreInUseError or LedgerFileError. */
   static open(path: string, observer?: StoreObserver): SqliteEventStore {
@@ -94,6 +109,31 @@ export class SqliteEventStore extends EmbeddedEventStore {
       }
       return found;
     });
+  }
+
+  /**
+   * Copies the ledger to a file that is not there, in steps between which others work; what is committed meanwhile is in
+   * the copy, too. It is made through the connection that holds the lock: to another one the file is closed.
+   */
+  async copyFile(path: string): Promise<void> {
+    this.assertOpen();
+    if (this.#copying) throw new StoreUnavailableError('the ledger file is being copied already');
+    const progress = () => {
+      if (this.#isClosing) throw new StoreUnavailableError('the store is being closed');
+    };
+    this.#copying = backup(this.#db, path, { rate: COPIED_PAGES, progress });
+    try {
+      await this.#copying;
+    } finally {
+      this.#copying = undefined;
+    }
+  }
+
+  /** A copy that is being made ends with its next step. */
+  override async close(): Promise<void> {
+    this.#isClosing = true;
+    await this.#copying?.catch(() => undefined);
+    await super.close();
   }
 
   protected override streamPage(stream: string, from: number, direction: 'forwards' | 'backwards') {
@@ -241,57 +281,3 @@ export class SqliteEventStore extends EmbeddedEventStore {
     }
   }
 }
-
-type StreamEnd = readonly [streamId: number | undefined, lastRevision: number];
-
-/** Where the log ends and what it knows; a group works on a copy, which counts once it is committed. */
-interface LogState {
-  position: number;
-  /** The latest there is. */
-  recordedAtMs: number;
-  readonly types: Map<string, number>;
-  /** The group's events, when somebody follows. */
-  readonly added: Recorded[];
-}
-
-interface NewRow {
-  readonly type: string;
-  readonly key: string;
-  readonly data: string;
-  readonly metadata: string;
-  /** When the store it was copied from recorded it; null for an event of our own. */
-  readonly copiedMs: number | null;
-}
-
-interface PendingAppend {
-  readonly stream: string;
-  readonly expected: ExpectedRevision;
-  readonly rows: readonly NewRow[];
-  readonly resolve: (answer: Appended | AppendConflict) => void;
-  readonly reject: (error: StoreUnavailableError) => void;
-}
-
-type Place = [revision: number, position: number];
-
-function answer(places: readonly Place[], repeated: boolean): Appended {
-  const [revision, position] = places.at(-1)!;
-  return {
-    revision,
-    position: BigInt(position),
-    positions: places.map((place) => BigInt(place[1])),
-    repeated,
-  };
-}
-
-function reading<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw new StoreUnavailableError(`the ledger file cannot be read: ${messageOf(error)}`, { cause: error });
-  }
-}
-
-const SQLITE_CONSTRAINT_UNIQUE = 2067;
-const isHeldAlready = (error: unknown): boolean => (error as { errcode?: number }).errcode === SQLITE_CONSTRAINT_UNIQUE;
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -38,7 +38,15 @@ type Report = (message: string) => void;
  */
 export function openCounters({ redis, prefix, path }: CountersAt, report: Report): Counters {
   if (redis !== null) return redisCounters(redis, prefix, new Insured('the shared store', report));
-  return path === null ? memoryCounters() : sqliteCounters(path, new Insured('their file', report));
+  if (path === null) return memoryCounters();
+  const insured = new Insured('their file', report);
+  try {
+    return sqliteCounters(path, insured);
+  } catch {
+    // A disk that is full, or a file that cannot be written: until the next start.
+    insured.away();
+    return memoryCounters();
+  }
 }
 
 const options = (quota: number, keyPrefix = 'operations') => ({ points: quota, duration: HOUR_SECONDS, keyPrefix });

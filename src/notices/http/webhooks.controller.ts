@@ -64,7 +64,7 @@ export class WebhooksController {
   @Needs('admin', 'unbound')
   @ApiOperation({ summary: 'Sends a dead letter again, under the same id; a disabled endpoint is taken up again.' })
   @Answers('How many are sent again.', { resent: 1 })
-  @Refuses('not-found')
+  @Refuses('not-found', 'store-unavailable')
   resend(@Param('id') id: string, @Query(Checked) _query: Nothing, @Body(Checked) _body: Nothing): object {
     return orThrow(LETTER_ID.test(id) ? this.webhooks.resend(Number(id)) : noSuchLetter);
   }
@@ -74,7 +74,7 @@ export class WebhooksController {
   @Needs('admin', 'unbound')
   @ApiOperation({ summary: 'Sends all dead letters of an endpoint again; one that is disabled is taken up again.' })
   @Answers('How many are sent again.', { resent: 12 })
-  @Refuses('not-found')
+  @Refuses('not-found', 'store-unavailable')
   resendAll(
     @Param('endpoint') endpoint: string,
     @Query(Checked) _query: Nothing,
