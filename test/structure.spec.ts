@@ -101,7 +101,7 @@ const RULES: readonly Rule[] = [
   {
     files: /^src\/http\/limits\//,
     may: /^src\/(kernel\/|http\/|commands\/import\.ts$)/,
-    packages: /^(fastify|ioredis|rate-limiter-flexible|node:(crypto|http|net|sqlite))$/,
+    packages: /^(fastify|ioredis|node:(crypto|http|net|sqlite))$/,
   },
   // The edge knows services and queries, never the domain behind them.
   {
