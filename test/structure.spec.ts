@@ -74,7 +74,7 @@ const RULES: readonly Rule[] = [
   {
     files: /^src\/audit\/seals\//,
     may: /^src\/(kernel|audit\/(seals|domain))\/|^src\/event-store\/event-store\.ts$/,
-    packages: /^(rxjs|node:(crypto|fs|path|sqlite|timers\/promises))$/,
+    packages: /^(rxjs|node:(crypto|fs|os|path|sqlite|timers\/promises|url|util))$/,
   },
   // The journal in the forms of other programs.
   {
