@@ -9,6 +9,12 @@ import type {
   ConvertAmountData,
   ConvertAmountErrors,
   ConvertAmountResponses,
+  DiscardDeadLetterData,
+  DiscardDeadLetterErrors,
+  DiscardDeadLetterResponses,
+  DiscardDeadLettersData,
+  DiscardDeadLettersErrors,
+  DiscardDeadLettersResponses,
   ExportJournalData,
   ExportJournalErrors,
   ExportJournalResponses,
@@ -477,7 +483,7 @@ export const listLateFacts = <ThrowOnError extends boolean = false>(
 /**
  * Which accounts two moments of knowledge tell differently of, and the events that made the difference.
  *
- * Of each account its figures before and after, its credits of which a figure changed, changes of the lapse of a credit, and the first 100 of the events with the line that each added to the statement.
+ * Of each account its figures before and after, its credits of which a figure changed, changes of the lapse of a credit, how many events there are, and the first 20 of them with the line that each added to the statement: `/v1/diff/{advertiserId}/{marketplace}` lists all. A page may be short or empty and not be the last: it is when `next` is null.
  */
 export const listChangedAccounts = <ThrowOnError extends boolean = false>(
   options: Options<ListChangedAccountsData, ThrowOnError>,
@@ -680,6 +686,30 @@ export const resendDeadLetter = <ThrowOnError extends boolean = false>(
       'Content-Type': 'application/json',
       ...options.headers,
     },
+  });
+
+/**
+ * Drops a dead letter: it cannot be sent again. The notice itself stays in the list.
+ */
+export const discardDeadLetter = <ThrowOnError extends boolean = false>(
+  options: Options<DiscardDeadLetterData, ThrowOnError>,
+) =>
+  (options.client ?? client).delete<DiscardDeadLetterResponses, DiscardDeadLetterErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/webhooks/dead-letters/{id}',
+    ...options,
+  });
+
+/**
+ * Drops all dead letters of an endpoint, also of one that is not configured any more.
+ */
+export const discardDeadLetters = <ThrowOnError extends boolean = false>(
+  options: Options<DiscardDeadLettersData, ThrowOnError>,
+) =>
+  (options.client ?? client).delete<DiscardDeadLettersResponses, DiscardDeadLettersErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/webhooks/{endpoint}/dead-letters',
+    ...options,
   });
 
 /**

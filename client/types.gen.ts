@@ -4192,6 +4192,88 @@ export type ResendDeadLetterResponses = {
 
 export type ResendDeadLetterResponse = ResendDeadLetterResponses[keyof ResendDeadLetterResponses];
 
+export type DiscardDeadLetterData = {
+  body?: never;
+  path: {
+    id: string;
+  };
+  query?: never;
+  url: '/v1/webhooks/dead-letters/{id}';
+};
+
+export type DiscardDeadLetterErrors = {
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `not-found`: Nothing is here.
+   */
+  404: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+};
+
+export type DiscardDeadLetterError = DiscardDeadLetterErrors[keyof DiscardDeadLetterErrors];
+
+export type DiscardDeadLetterResponses = {
+  /**
+   * How many were dropped.
+   */
+  200: {
+    discarded: number;
+  };
+};
+
+export type DiscardDeadLetterResponse = DiscardDeadLetterResponses[keyof DiscardDeadLetterResponses];
+
+export type DiscardDeadLettersData = {
+  body?: never;
+  path: {
+    endpoint: string;
+  };
+  query?: never;
+  url: '/v1/webhooks/{endpoint}/dead-letters';
+};
+
+export type DiscardDeadLettersErrors = {
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `not-found`: Nothing is here.
+   */
+  404: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+};
+
+export type DiscardDeadLettersError = DiscardDeadLettersErrors[keyof DiscardDeadLettersErrors];
+
+export type DiscardDeadLettersResponses = {
+  /**
+   * How many were dropped.
+   */
+  200: {
+    discarded: number;
+  };
+};
+
+export type DiscardDeadLettersResponse = DiscardDeadLettersResponses[keyof DiscardDeadLettersResponses];
+
 export type ResendDeadLettersData = {
   body: Nothing;
   path: {

@@ -139,7 +139,9 @@ export class AppModule implements OnApplicationShutdown {
         }),
         provide(LateFacts, [Books, ReadModels], (books, models) => new LateFacts(books, models)),
         provide(Diff, [EventStore, ReadModels], (store, models) => new Diff(store, models)),
-        provide(GapReport, [Queries, ReadModels], (queries, models) => new GapReport(queries, models)),
+        provide(GapReport, [EventStore, Queries, ReadModels], (store, queries, models) => {
+          return new GapReport(store, queries, models);
+        }),
         provide(Previews, [ReadModels], (models) => new Previews(models)),
         provide(
           ExpiryRuns,

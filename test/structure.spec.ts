@@ -80,7 +80,7 @@ const RULES: readonly Rule[] = [
   {
     files: /^src\/audit\/seals\//,
     may: /^src\/(kernel|audit\/(seals|domain))\/|^src\/event-store\/event-store\.ts$/,
-    packages: /^(rxjs|node:(crypto|fs|path|sqlite|timers\/promises))$/,
+    packages: /^(rxjs|node:(crypto|fs|os|path|sqlite|timers\/promises|url|util))$/,
   },
   // The journal in the forms of other programs.
   {
@@ -107,7 +107,7 @@ const RULES: readonly Rule[] = [
   {
     files: /^src\/http\/limits\//,
     may: /^src\/(kernel\/|http\/|commands\/import\.ts$)/,
-    packages: /^(fastify|ioredis|rate-limiter-flexible|node:(crypto|http|net|sqlite))$/,
+    packages: /^(fastify|ioredis|node:(crypto|http|net|sqlite))$/,
   },
   // The edge knows services and queries, never the domain behind them.
   {

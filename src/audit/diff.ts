@@ -11,9 +11,16 @@ import { badCursor, cursorAfter, isPosition, openCursor, type Page, type Paging 
 import type { Moment } from '../read-models/moment.js';
 import type { ReadModels } from '../read-models/read-models.js';
 import { accountEvent } from './transactions.js';
+import { Turns } from './turns.js';
 
 /** So many changes stand with their account; all of them are a list of their own. */
-const NAMED_CHANGES = 100;
+const NAMED_CHANGES = 20;
+/** So many events are looked at for a page, and those of its last account: one that finds little says where to go on. */
+const PAGE_EVENTS = 5000;
+/** So many are looked at before the event loop gets its turn. */
+const TURN_EVENTS = 100;
+/** Of a longer stretch of a stream the middle is looked at, to find a position in it. */
+const STRETCH_EVENTS = 500;
 
 /** What is said of an account at a moment; amounts are plain and in its currency. */
 export interface Figures {
@@ -53,14 +60,14 @@ export interface AccountDifference extends AccountKey {
 
 const ACCOUNTS = { streamPrefixes: ['account-'] };
 
-/** Compares what two moments of knowledge say of one instant. Its cost is that of the events between them. */
+/** Compares what two moments of knowledge say of one instant. The cost of all pages is that of the events between them. */
 export class Diff {
   constructor(
     private readonly store: EventStore,
     private readonly readModels: ReadModels,
   ) {}
 
-  /** The accounts of which something became known after `from`, in the order in which it did. */
+  /** The accounts of which something became known after `from`, in the order in which it did. A page may be short. */
   async accounts(from: Position, asked: Moment, { limit, cursor }: Paging): Promise<Page<AccountDifference> | Refusal> {
     const list = `diff ${from}`;
     const opened = openCursor(list, asked, cursor);
@@ -71,21 +78,35 @@ export class Diff {
     if (from > moment.known) return backwards();
     const items: AccountDifference[] = [];
     const seen = new Set<string>();
+    const turns = new Turns(TURN_EVENTS);
     let last: Position = place;
+    let looked = 0;
+    const page = (isEnd: boolean) => ({
+      items,
+      next: isEnd ? null : cursorAfter(list, moment, [String(last)]),
+      moment,
+    });
     for await (const event of this.store.readAll({ after: place, filter: ACCOUNTS })) {
       if (event.position > moment.known) break;
-      if (seen.has(event.stream) || !isSeen(event, moment)) continue;
-      seen.add(event.stream);
-      // What an earlier page has told of is not told again.
-      if (place > from && (await this.hasChangedBetween(event, from, moment))) continue;
-      if (items.length === limit) return { items, next: cursorAfter(list, moment, [String(last)]), moment };
-      items.push(await this.difference(event, from, moment));
+      if (looked >= PAGE_EVENTS) return page(false);
+      looked += 1;
+      await turns.after();
+      if (!seen.has(event.stream) && isSeen(event, moment)) {
+        // What an earlier page has told of is not told again.
+        if (place === from || !(await this.hasChangedBetween(event, from, place, moment, turns))) {
+          if (items.length === limit) return page(false);
+          const item = await this.difference(event, from, moment, turns);
+          looked += item.events;
+          items.push(item);
+        }
+        seen.add(event.stream);
+      }
       last = event.position;
     }
-    return { items, next: null, moment };
+    return page(true);
   }
 
-  /** Every event of one account that became known after `from`, in the order in which it did. */
+  /** Every event of one account that became known after `from`, in the order in which it did. A page may be short. */
   async changes(
     { advertiserId, marketplace }: AccountKey,
     from: Position,
@@ -102,17 +123,41 @@ export class Diff {
     const account = this.readModels.accounts.accountAt(advertiserId, marketplace, moment);
     if (!account) return refuse('unknown-account', 'There is no such account.');
     const items: Change[] = [];
-    for await (const event of this.store.readAll({ after: place, filter: ofAccount({ advertiserId, marketplace }) })) {
+    const turns = new Turns(TURN_EVENTS);
+    let last = place;
+    let looked = 0;
+    for await (const event of this.behind(accountStream(advertiserId, marketplace), place, turns)) {
       if (event.position > moment.known) break;
-      if (event.stream !== accountStream(advertiserId, marketplace) || !isSeen(event, moment)) continue;
-      if (items.length === limit) return { items, next: cursorAfter(list, moment, [items.at(-1)!.position]), moment };
-      items.push(this.changeOf(event));
+      if (items.length === limit || looked === PAGE_EVENTS) {
+        return { items, next: cursorAfter(list, moment, [String(last)]), moment };
+      }
+      looked += 1;
+      await turns.after();
+      if (isSeen(event, moment)) items.push(this.changeOf(event));
+      last = event.position;
     }
     return { items, next: null, moment };
   }
 
+  /** The stream's events behind a position; how many lie before it matters little. */
+  private async *behind(stream: string, position: Position, turns: Turns): AsyncGenerator<Recorded> {
+    let [from, end] = [0, 1 + ((await firstOf(this.store.read(stream, { direction: 'backwards' })))?.revision ?? -1)];
+    while (end - from > STRETCH_EVENTS) {
+      const middle = Math.floor((from + end) / 2);
+      const event = await firstOf(this.store.read(stream, { from: middle }));
+      if (event && event.position <= position) from = middle;
+      else end = middle;
+      await turns.after(TURN_EVENTS);
+    }
+    for await (const event of this.store.read(stream, { from })) {
+      if (event.position > position) yield event;
+      else await turns.after();
+    }
+  }
+
   /** `first` is the account's first event that counts. */
-  private async difference(first: Recorded, from: Position, moment: Moment): Promise<AccountDifference> {
+  private async difference(first: Recorded, from: Position, moment: Moment, turns: Turns): Promise<AccountDifference> {
+    await turns.after(TURN_EVENTS);
     const { advertiserId, marketplace } = first.data as AccountEvent['data'] satisfies AccountKey;
     const key = { advertiserId, marketplace };
     const [earlier, later] = [{ asOf: moment.asOf, known: from }, moment];
@@ -126,6 +171,7 @@ export class Diff {
     const changes: Change[] = [];
     for await (const event of this.store.read(first.stream, { from: first.revision })) {
       if (event.position > moment.known) break;
+      await turns.after();
       if (!isSeen(event, moment)) continue;
       events += 1;
       if (changes.length < NAMED_CHANGES) changes.push(this.changeOf(event));
@@ -166,12 +212,20 @@ export class Diff {
     };
   }
 
-  /** Whether the account had events that count after `from` and before this one. */
-  private async hasChangedBetween({ stream, revision }: Recorded, from: Position, moment: Moment): Promise<boolean> {
+  /** Whether the account had events that count after `from`, up to `place`; this one stands behind that. */
+  private async hasChangedBetween(
+    { stream, revision, data }: Recorded,
+    from: Position,
+    place: Position,
+    moment: Moment,
+    turns: Turns,
+  ): Promise<boolean> {
     if (revision === 0) return false;
+    if (this.readModels.audit.hasChangedLately(data as AccountKey, from, { ...moment, known: place })) return true;
     for await (const event of this.store.read(stream, { from: revision - 1, direction: 'backwards' })) {
       if (event.position <= from) return false;
-      if (isSeen(event, moment)) return true;
+      await turns.after();
+      if (event.position <= place && isSeen(event, moment)) return true;
     }
     return false;
   }
@@ -181,9 +235,10 @@ export class Diff {
 const isSeen = (event: Recorded, { asOf }: Moment): boolean =>
   event.type === 'AccountOpened' || effectiveAtOf(accountEvent(event)) <= asOf;
 
-const ofAccount = ({ advertiserId, marketplace }: AccountKey) => ({
-  streamPrefixes: [accountStream(advertiserId, marketplace)],
-});
+async function firstOf(events: AsyncIterable<Recorded>): Promise<Recorded | undefined> {
+  for await (const event of events) return event;
+  return undefined;
+}
 
 /** The position after which a page begins; undefined when the cursor's is none. */
 function placeIn(place: readonly string[] | undefined, from: Position): Position | undefined {

@@ -1,11 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ImpressionsSpent } from '../accounts/domain/events.js';
+import type { EventStore } from '../event-store/event-store.js';
 import { covers } from '../accounts/domain/burn-down.js';
-import { byCodeUnit } from '../kernel/identifiers.js';
+import { accountStream, byCodeUnit } from '../kernel/identifiers.js';
 import { DAY_MS, epochMs, type Instant } from '../kernel/instant.js';
 import { formatMinor } from '../kernel/money.js';
 import { isRefusal, type Refusal } from '../kernel/refusal.js';
 import type { SpendKind } from '../promotions/domain/terms.js';
 import type { AccountKey } from '../read-models/accounts-queries.js';
+import type { BilledSpend } from '../read-models/audit-reader.js';
 import { badCursor, cursorAfter, openCursor, type Page, type Paging } from '../read-models/cursors.js';
 import type { Moment } from '../read-models/moment.js';
 import type { Queries } from '../read-models/queries.js';
@@ -23,7 +26,7 @@ export interface Gap
   extends AccountKey, Pick<Wait, 'product' | 'stage' | 'status' | 'qualifiedAt' | 'appliedAt' | 'withinSla'> {
   /** Whole days of 24 hours, up to `asOf` while it waits. */
   readonly daysWaited: number;
-  /** Facts that the credit is for, billed in the window and not reversed. */
+  /** That the credit is for, billed in the window; clicks that were reversed are not counted. */
   readonly clicks: number;
   readonly impressions: number;
   readonly currency: string;
@@ -40,7 +43,7 @@ export interface GapTotal {
   /** How many waits had facts that were billed, of how many. */
   readonly gaps: number;
   readonly waits: number;
-  /** A fact in several gaps is counted once. */
+  /** What is in several gaps is counted once. */
   readonly clicks: number;
   readonly impressions: number;
   readonly billed: string;
@@ -66,6 +69,7 @@ export class GapReport {
   private readonly waits: Waits;
 
   constructor(
+    private readonly store: EventStore,
     queries: Queries,
     private readonly readModels: ReadModels,
   ) {
@@ -121,7 +125,9 @@ export class GapReport {
     for (const [from, until] of windowsOf(waits)) {
       for (const spend of this.readModels.audit.billedBetween(key, from, until, moment)) {
         await nextTurn();
-        for (const { at, kind, product, billedMinor } of spend) {
+        const impressions = await this.impressionsIn(key, spend);
+        for (const { at, kind, product, billedMinor, impressionsId } of spend) {
+          const quantity = impressionsId === null ? 1 : impressions.get(impressionsId)!;
           let rest = billedMinor;
           const isIn = waits.map(
             (wait) => wait.qualifiedAt <= at && at < wait.until && covers(wait.pays, { product, kind }),
@@ -134,14 +140,31 @@ export class GapReport {
             const left = creditMinor === null ? 0n : creditMinor - sum.coverableMinor;
             const paid = left < rest ? left : rest;
             rest -= paid;
-            addTo(sum, kind, billedMinor, paid);
+            addTo(sum, kind, quantity, billedMinor, paid);
           });
-          addTo(once, kind, billedMinor, billedMinor - rest);
+          addTo(once, kind, quantity, billedMinor, billedMinor - rest);
         }
       }
     }
     const gaps = waits.map((wait, index) => gapOf(key, currency, wait, sums[index]!));
     return { gaps, currency, once };
+  }
+
+  /** How many impressions there were of each fact: the read models know what they cost only. */
+  private async impressionsIn(
+    { advertiserId, marketplace }: AccountKey,
+    spend: readonly BilledSpend[],
+  ): Promise<ReadonlyMap<string, number>> {
+    const keys = spend.flatMap(({ impressionsId }) => (impressionsId === null ? [] : [impressionsId]));
+    if (keys.length === 0) return new Map();
+    const ids = keys.map((key) => `ImpressionsSpent:${key}`);
+    const events = await this.store.find(accountStream(advertiserId, marketplace), ids);
+    return new Map(
+      [...events.values()].map(({ data }) => {
+        const { impressionsId, impressions } = data as ImpressionsSpent['data'];
+        return [impressionsId, impressions];
+      }),
+    );
   }
 }
 
@@ -191,9 +214,8 @@ function windowsOf(waits: readonly Wait[]): readonly (readonly [from: Instant, u
   return windows;
 }
 
-function addTo(sum: Sums, kind: SpendKind, billedMinor: bigint, coverableMinor: bigint): void {
-  if (kind === 'clicks') sum.clicks += 1;
-  else sum.impressions += 1;
+function addTo(sum: Sums, kind: SpendKind, quantity: number, billedMinor: bigint, coverableMinor: bigint): void {
+  sum[kind] += quantity;
   sum.billedMinor += billedMinor;
   sum.coverableMinor += coverableMinor;
 }

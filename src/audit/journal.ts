@@ -3,7 +3,7 @@ import { accountStream } from '../kernel/identifiers.js';
 import { epochMs, instantOf, parseInstant } from '../kernel/instant.js';
 import { isRefusal, type Refusal } from '../kernel/refusal.js';
 import type { SectionGroup } from '../read-models/books-model.js';
-import type { BooksFilter, LedgerBalance } from '../read-models/books-queries.js';
+import { levelsNamed, type BooksFilter, type LedgerBalance } from '../read-models/books-queries.js';
 import { badCursor, cursorAfter, isPosition, openCursor, type Page, type Paging } from '../read-models/cursors.js';
 import type { JournalPlace, JournalRow } from '../read-models/journal-index.js';
 import type { Moment } from '../read-models/moment.js';
@@ -208,10 +208,6 @@ async function* batches(events: AsyncIterable<Recorded>): AsyncIterable<readonly
   }
   if (batch.length > 0) yield batch;
 }
-
-/** The levels of a ledger account's name. */
-const levelsNamed = (name = ''): readonly (string | undefined)[] =>
-  name.split(':').map((level) => level.replaceAll('%3A', ':').replaceAll('%25', '%'));
 
 /** What every transaction has an entry in; one in a currency or of a promotion may have it in any. */
 const groupsOf = ({ promotionId, currency }: JournalFilter): readonly SectionGroup[] =>

@@ -12,6 +12,8 @@ interface LogLine extends SealedEvent {
   /** Place in the log, from 0. */
   readonly index: number;
   readonly position: string;
+  /** Whether positions count from 1 without a gap, as in a file: then they can be told by places; a server's cannot. */
+  readonly contiguous: boolean;
   readonly hash: string;
 }
 
@@ -22,27 +24,29 @@ const BATCH = 200;
 export async function* logLines(store: EventStore, through?: Position): AsyncGenerator<string> {
   const tree = new SealFile('');
   let batch: Recorded[] = [];
+  // A server counts bytes, or what else it has before the ledger's first event: it never begins with 1.
+  let contiguous: boolean | undefined;
   try {
     for await (const event of store.readAll()) {
       if (through !== undefined && event.position > through) break;
+      contiguous ??= event.position === 1n;
       batch.push(event);
       if (batch.length < BATCH) continue;
-      yield* linesOf(batch, tree);
+      yield* linesOf(batch, tree, contiguous === true);
       batch = [];
     }
-    yield* linesOf(batch, tree);
+    yield* linesOf(batch, tree, contiguous === true);
   } finally {
     tree.close();
   }
 }
 
-function linesOf(batch: readonly Recorded[], tree: SealFile): string[] {
+function linesOf(batch: readonly Recorded[], tree: SealFile, contiguous: boolean): string[] {
   const lines: string[] = [];
   if (batch.length > 0) {
     tree.add(batch, (event, { index, head, entry }) => {
-      const { position } = event;
-      const hash = entry.toString('hex');
-      lines.push(`${lineOf({ index, position: String(position), ...sealedEvent(event, head?.hash ?? null), hash })}\n`);
+      const [position, hash] = [String(event.position), entry.toString('hex')];
+      lines.push(`${lineOf({ index, position, contiguous, ...sealedEvent(event, head?.hash ?? null), hash })}\n`);
     });
   }
   return lines;
@@ -50,10 +54,11 @@ function linesOf(batch: readonly Recorded[], tree: SealFile): string[] {
 
 /** A line has one spelling, so that nothing can be hidden in another. */
 const lineOf = (line: LogLine): string => {
-  const { index, position, stream, revision, id, type, data, metadata, recordedAt, previous, hash } = line;
+  const { index, position, contiguous, stream, revision, id, type, data, metadata, recordedAt, previous, hash } = line;
   return JSON.stringify({
     index,
     position,
+    contiguous,
     stream,
     revision,
     id,
@@ -81,21 +86,22 @@ export function readLine(text: string, index: number): (Recorded & { readonly cl
   }
   if (!isLine(line)) return unreadable('is no event of a log');
   if (lineOf(line) !== text) return unreadable('is not spelt as the export writes it');
-  const { index: claimed, previous, hash, position, ...event } = line;
-  return { ...event, position: BigInt(position), claims: { index: claimed, previous, hash } };
+  const { index: claimed, contiguous, previous, hash, position, ...event } = line;
+  return { ...event, position: BigInt(position), claims: { index: claimed, contiguous, previous, hash } };
 }
 
 function isLine(line: Partial<LogLine> | null): line is LogLine {
   if (typeof line !== 'object' || line === null) return false;
-  const { index, position, stream, revision, id, type, data, metadata, recordedAt, previous, hash } = line;
+  const { index, position, contiguous, stream, revision, id, type, data, metadata, recordedAt, previous, hash } = line;
   const isHash = (text: unknown) => typeof text === 'string' && /^[0-9a-f]{64}$/.test(text);
   const isObject = (value: unknown) => typeof value === 'object' && value !== null;
   return (
     Number.isSafeInteger(index) &&
     Number.isSafeInteger(revision) &&
-    [stream, id, type].every((text) => typeof text === 'string') &&
-    /^[1-9][0-9]{0,18}$/.test(String(position)) &&
+    [position, stream, id, type].every((text) => typeof text === 'string') &&
+    /^[1-9][0-9]{0,18}$/.test(position!) &&
     BigInt(position!) < 2n ** 63n &&
+    typeof contiguous === 'boolean' &&
     parseInstant(String(recordedAt)) === recordedAt &&
     isObject(data) &&
     isObject(metadata) &&

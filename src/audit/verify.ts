@@ -1,18 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readLine } from './log-file.js';
-import { splitNotes, type Verifier } from './seals/notes.js';
-import type { SealFile } from './seals/seal-file.js';
+import { splitNotes } from './seals/notes.js';
 import type { Verdict } from './seals/verdict.js';
 import { Verification, type Item, type VerificationOptions } from './seals/verification.js';
 
 /** Others get the event loop after so many events. */
 const A_TURN = 500;
 
-export interface Told {
+export interface Told extends Omit<VerificationOptions, 'kept' | 'contiguous'> {
   /** Checkpoints from outside the ledger, one note after the other. */
   readonly notes: string;
-  /** Whose checkpoints are believed; null: signatures are not checked. */
-  readonly verifiers: readonly Verifier[] | null;
 }
 
 /** Verifies the ledger at hand, as its store reads it. Throws NoteError when the notes are none. */
@@ -26,12 +23,12 @@ export function verifyLedger(
 
 /** Verifies an exported log by its lines, with no store at hand. Throws NoteError when the notes are none. */
 export function verifyLogFile(lines: AsyncIterable<string>, told: Told, onEvent?: () => void): Promise<Verdict> {
-  return verify(itemsOf(lines), { ...told, kept: null, contiguous: false }, onEvent);
+  return verify(itemsOf(lines), { ...told, kept: null, contiguous: null }, onEvent);
 }
 
 async function verify(
   items: AsyncIterable<Item>,
-  { notes, ...options }: Told & { readonly kept: SealFile | null; readonly contiguous: boolean },
+  { notes, ...options }: Told & VerificationOptions,
   onEvent?: () => void,
 ): Promise<Verdict> {
   const given = splitNotes(notes);

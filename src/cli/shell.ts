@@ -9,9 +9,10 @@ import type { MomentAsked } from '../read-models/queries.js';
 import { NotCaughtUpError, type ReadModels } from '../read-models/read-models.js';
 import { loadSettings, type Settings } from '../settings.js';
 
-/** What scripts can tell apart: 0 done, 1 failed, 2 refused or wrongly asked, 3 a check or a copy that differs. */
+/** What scripts can tell apart: 0 done, 1 failed, 2 refused or wrongly asked, 3 a check or a copy that differs, 4 nobody vouches. */
 export const REFUSED = 2;
 export const DIFFERS = 3;
+export const UNVOUCHED = 4;
 
 /** What every command that answers takes. */
 export interface Output {

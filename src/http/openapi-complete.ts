@@ -42,6 +42,8 @@ const OPERATION_IDS: Readonly<Record<string, string>> = {
   'WebhooksController.deadLetters': 'listDeadLetters',
   'WebhooksController.resend': 'resendDeadLetter',
   'WebhooksController.resendAll': 'resendDeadLetters',
+  'WebhooksController.discard': 'discardDeadLetter',
+  'WebhooksController.discardAll': 'discardDeadLetters',
   'BooksController.journal': 'listTransactions',
   'BooksController.trialBalance': 'getTrialBalance',
   'BooksController.liability': 'getLiability',

@@ -29,6 +29,7 @@ const SCHEMA = `
   ) STRICT;
   CREATE INDEX IF NOT EXISTS deliveries_queued ON deliveries (endpoint, due, id) WHERE state = 'queued';
   CREATE INDEX IF NOT EXISTS deliveries_dead ON deliveries (endpoint, id) WHERE state = 'dead';
+  CREATE INDEX IF NOT EXISTS deliveries_died ON deliveries (ended) WHERE state = 'dead';
   CREATE INDEX IF NOT EXISTS deliveries_delivered ON deliveries (ended) WHERE state = 'delivered'`;
 
 /** What was delivered is remembered so long: the same notice is not queued for the endpoint a second time. */
@@ -58,6 +59,12 @@ export interface Outgoing {
   readonly body: string;
   /** Why it is a dead letter at once. */
   readonly dead?: string;
+}
+
+/** So many dead letters of an endpoint. */
+export interface LettersOf {
+  readonly endpoint: string;
+  readonly letters: number;
 }
 
 export interface EndpointState {
@@ -109,6 +116,13 @@ export class Deliveries {
       counts: `SELECT count(*) FILTER (WHERE state = 'queued') AS queued, count(*) FILTER (WHERE state = 'dead') AS dead,
         min(created) FILTER (WHERE state = 'queued') AS oldest
         FROM deliveries WHERE endpoint = ? AND state IN ('queued', 'dead')`,
+      discard: `DELETE FROM deliveries WHERE state = 'dead' AND id = ?`,
+      discardAll: `DELETE FROM deliveries WHERE state = 'dead' AND endpoint = ?`,
+      oldDead: `SELECT endpoint, count(*) AS letters FROM deliveries WHERE state = 'dead' AND ended < ?
+        GROUP BY endpoint ORDER BY endpoint`,
+      dropDead: `DELETE FROM deliveries WHERE state = 'dead' AND ended < ?`,
+      waiting: `SELECT DISTINCT endpoint FROM deliveries WHERE state = 'queued'`,
+      bring: `UPDATE deliveries SET due = iif(attempts = 0, ?1, ?2) WHERE state = 'queued' AND endpoint = ?3 AND due > ?2`,
       forget: `DELETE FROM deliveries WHERE state = 'delivered' AND ended < ?`,
     } as const;
     this.statements = Object.fromEntries(
@@ -161,6 +175,40 @@ export class Deliveries {
 
   died({ id }: Delivery, why: string, nowMs: number): void {
     this.statements.dead.run(nowMs, why, id);
+  }
+
+  /** No attempt is due later than `latestMs`: one that is was put off by a clock that ran ahead. */
+  bringForward(endpoint: string, nowMs: number, latestMs: number): void {
+    this.statements.bring.run(nowMs, latestMs, endpoint);
+  }
+
+  /** What is queued for endpoints that are not among `known` becomes dead letters; of whom, and how many. */
+  settleOthers(known: ReadonlySet<string>, why: string, nowMs: number): readonly LettersOf[] {
+    return this.transaction(() => {
+      const others = this.statements.waiting.all().map((row) => String(row['endpoint']));
+      return others
+        .filter((endpoint) => !known.has(endpoint))
+        .map((endpoint) => ({ endpoint, letters: Number(this.statements.allDead.run(nowMs, why, endpoint).changes) }));
+    });
+  }
+
+  /** Drops a dead letter; whether there was one. */
+  discard(id: number): boolean {
+    return this.statements.discard.run(id).changes > 0;
+  }
+
+  /** Drops all dead letters of an endpoint; how many. */
+  discardAll(endpoint: string): number {
+    return Number(this.statements.discardAll.run(endpoint).changes);
+  }
+
+  /** Drops the dead letters that died before `beforeMs`; whose, and how many. */
+  forgetDead(beforeMs: number): readonly LettersOf[] {
+    return this.transaction(() => {
+      const old = this.statements.oldDead.all(beforeMs);
+      if (old.length > 0) this.statements.dropDead.run(beforeMs);
+      return old.map((row) => ({ endpoint: String(row['endpoint']), letters: Number(row['letters']) }));
+    });
   }
 
   /** Nothing more is sent to it: what is queued becomes dead letters. */

@@ -1,6 +1,6 @@
 import type { Deliveries, Delivery } from './deliveries.js';
 import type { Endpoint } from './endpoint.js';
-import type { Attempt, Send } from './sending.js';
+import { type Attempt, LONGEST_RETRY_AFTER_MS, type Send } from './sending.js';
 import type { Timing } from './timing.js';
 
 /** So many attempts at most are under way at an endpoint at once. No order is promised. */
@@ -18,6 +18,8 @@ export type Outcome = 'delivered' | 'failed' | 'dead' | 'gone';
 export interface WebhookObserver {
   /** An attempt ended: `dead` when it was the last of its message. */
   attempted(endpoint: string, outcome: Outcome): void;
+  /** Dead letters were dropped for their age. */
+  forgotten(endpoint: string, letters: number): void;
 }
 
 /** What dispatching needs besides its endpoint. */
@@ -50,6 +52,8 @@ export class Dispatcher {
     try {
       const { deliveries, timing } = this.by;
       const nowMs = timing.now();
+      // Instants are of a clock that may have been put right since.
+      deliveries.bringForward(this.endpoint.id, nowMs, nowMs + this.longestDelayMs());
       const due = deliveries.due(this.endpoint.id, nowMs, CONCURRENCY + this.underWay.size);
       const waiting = due.filter(({ id }) => !this.underWay.has(id));
       for (const delivery of waiting.slice(0, CONCURRENCY - this.underWay.size)) {
@@ -69,6 +73,10 @@ export class Dispatcher {
     await Promise.race([this.settled(), patience]);
     this.abandoned.abort();
     await this.settled();
+  }
+
+  private longestDelayMs(): number {
+    return Math.max(LONGEST_RETRY_AFTER_MS, Math.ceil(Math.max(...this.by.retriesMs) * (1 + JITTER)));
   }
 
   private async settled(): Promise<void> {

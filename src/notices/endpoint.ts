@@ -20,6 +20,8 @@ export interface WebhookSettings {
   readonly endpoints: readonly Endpoint[];
   /** How long after each failed attempt the next is made, in ms; after the last there is none. */
   readonly retriesMs: readonly number[];
+  /** Dead letters that are older, in ms, are dropped. */
+  readonly deadLetterMs: number;
   /** Where an installation that has sent nothing yet begins: after this position; null: at what is recorded from then on. */
   readonly from: bigint | null;
 }

@@ -10,7 +10,7 @@ const TIMEOUT_MS = 20_000;
 /** So much of an answer is read; nothing in it counts. */
 const ANSWER_BYTES = 64 * 1024;
 /** A receiver cannot put an attempt off for longer. */
-const LONGEST_RETRY_AFTER_MS = 24 * 3_600_000;
+export const LONGEST_RETRY_AFTER_MS = 24 * 3_600_000;
 
 export interface Message {
   readonly id: string;

@@ -14,7 +14,10 @@ const TROUBLE_MS = 5000;
 /** How long a stop waits for attempts that are under way. */
 const GRACE_MS = 5000;
 
-const UNOBSERVED: WebhookObserver = { attempted: () => undefined };
+/** How often dead letters are looked through for those that are too old. */
+const FORGET_EVERY_MS = 3_600_000;
+
+const UNOBSERVED: WebhookObserver = { attempted: () => undefined, forgotten: () => undefined };
 
 export interface EndpointListed {
   readonly id: string;
@@ -60,7 +63,9 @@ export class Webhooks {
   private readonly gone = new AbortController();
   private readonly dispatchers: readonly Dispatcher[];
   private readonly timing: Timing;
+  private readonly observer: WebhookObserver;
   private following: Promise<void> = Promise.resolve();
+  private cancelForgetting = (): void => undefined;
 
   /** `deliveries` is null when no endpoint is configured. */
   constructor(
@@ -71,6 +76,7 @@ export class Webhooks {
     { send = sendOverHttp(), timing = REAL_TIMING, observer = UNOBSERVED }: WebhookMeans = {},
   ) {
     this.timing = timing;
+    this.observer = observer;
     const { endpoints, retriesMs } = settings;
     this.dispatchers =
       deliveries === null
@@ -83,13 +89,18 @@ export class Webhooks {
 
   /** Begins to queue and to send, in the background. */
   start(): void {
-    if (this.deliveries) this.following = this.follow(this.deliveries);
+    if (this.deliveries) {
+      this.settleOthers(this.deliveries);
+      this.forgetOld(this.deliveries);
+      this.following = this.follow(this.deliveries);
+    }
     this.sendDue();
   }
 
   /** Begins nothing more and waits a little for what is under way. */
   async stop(): Promise<void> {
     this.gone.abort();
+    this.cancelForgetting();
     await this.following;
     const { promise: patience, resolve } = Promise.withResolvers<void>();
     const cancel = this.timing.after(GRACE_MS, resolve);
@@ -134,6 +145,18 @@ export class Webhooks {
   /** Queues all dead letters of an endpoint anew, and takes it up should it be disabled. */
   resendAll(endpoint: string): { readonly resent: number } | Refusal {
     return this.resendOf(endpoint, null);
+  }
+
+  /** Drops a dead letter. */
+  discard(id: number): { readonly discarded: number } | Refusal {
+    return this.deliveries?.discard(id) ? { discarded: 1 } : refuse('not-found', 'There is no such dead letter.');
+  }
+
+  /** Drops all dead letters of an endpoint, which need not be configured any more. */
+  discardAll(endpoint: string): { readonly discarded: number } | Refusal {
+    const discarded = this.deliveries?.discardAll(endpoint) ?? 0;
+    const isKnown = discarded > 0 || this.dispatchers.some((each) => each.endpoint.id === endpoint);
+    return isKnown ? { discarded } : refuse('not-found', 'No such endpoint is configured.');
   }
 
   private resendOf(id: string, letter: number | null): { readonly resent: number } | Refusal {
@@ -185,6 +208,37 @@ export class Webhooks {
     });
     deliveries.queue(outgoing, placed.at(-1)!.place, this.timing.now());
     this.sendDue();
+  }
+
+  /** Nobody sends what is queued for an endpoint that was taken out of the settings. */
+  private settleOthers(deliveries: Deliveries): void {
+    const known = new Set(this.dispatchers.map(({ endpoint }) => endpoint.id));
+    this.trying('what is queued for endpoints that were taken out cannot be settled', () => {
+      const nowMs = this.timing.now();
+      for (const { endpoint, letters } of deliveries.settleOthers(known, 'the endpoint was taken out', nowMs)) {
+        this.report(`the webhook endpoint ${endpoint} was taken out: what was queued is ${letters} dead letters`);
+      }
+    });
+  }
+
+  /** Drops dead letters that are too old, now and every so often. */
+  private forgetOld(deliveries: Deliveries): void {
+    const { deadLetterMs } = this.settings;
+    this.trying('dead letters that are too old cannot be dropped', () => {
+      for (const { endpoint, letters } of deliveries.forgetDead(this.timing.now() - deadLetterMs)) {
+        this.observer.forgotten(endpoint, letters);
+        this.report(`${letters} dead letters of the webhook endpoint ${endpoint} are too old and were dropped`);
+      }
+    });
+    this.cancelForgetting = this.timing.after(FORGET_EVERY_MS, () => this.forgetOld(deliveries));
+  }
+
+  private trying(otherwise: string, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.report(`${otherwise}: ${String(error)}`);
+    }
   }
 
   private sendDue(): void {

@@ -57,6 +57,10 @@ export class Figures {
     return { events: this.positionsAreEvents ? Number(head - position) : events, seconds };
   }
 
+  get isRebuilding(): boolean {
+    return this.models.isRebuilding;
+  }
+
   /** Of all calendars, as far as the read models know them. */
   async runs(): Promise<Readonly<Record<RunState, number>>> {
     const counts = { planned: 0, due: 0, late: 0, completed: 0 };

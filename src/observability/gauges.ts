@@ -22,7 +22,7 @@ export class Gauges {
 
   constructor(
     private readonly metrics: Metrics,
-    figures: Figures,
+    private readonly figures: Figures,
     places: Places,
     pace: Pace = PACE,
   ) {
@@ -37,6 +37,7 @@ export class Gauges {
     const [lag, disk, runs, expiring] = await Promise.all(taken);
     const { metrics } = this;
     metrics.storeUp.set(lag ? 1 : 0);
+    metrics.projectionRebuilding.set(this.figures.isRebuilding ? 1 : 0);
     for (const gauge of [metrics.lagEvents, metrics.lagSeconds]) gauge.remove();
     if (lag) {
       metrics.lagEvents.set(lag.events);

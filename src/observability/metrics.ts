@@ -32,7 +32,18 @@ export class Metrics {
 
   readonly projected = this.counter('projection_events_total', 'Events included in the read models.');
   readonly projectionSeconds = this.histogram('projection_seconds', 'Time of a transaction of them.', [], SECONDS);
-  readonly projectionStopped = this.gauge('projection_stopped', '1 when the read models stand still, else 0.');
+  readonly projectionStopped = this.gauge(
+    'projection_stopped',
+    '1 when the read models stand still and do not go on by themselves, else 0.',
+  );
+  readonly projectionHeld = this.gauge(
+    'projection_held',
+    '1 while the read models cannot be written, as when a disk is full, and it is tried again each second; else 0.',
+  );
+  readonly projectionRebuilding = this.gauge(
+    'projection_rebuilding',
+    '1 while the read models are built anew in the background and the former ones answer, else 0.',
+  );
   readonly lagEvents = this.gauge(
     'projection_lag_events',
     'Events recorded and not included; on a server 1000 at most.',
@@ -66,6 +77,7 @@ export class Metrics {
 
   constructor() {
     this.projectionStopped.set(0);
+    this.projectionHeld.set(0);
   }
 
   /** The process: CPU, memory, garbage collection, delay of the event loop. */

@@ -21,6 +21,7 @@ export interface Outlets {
  */
 export class Observability {
   readonly metrics = new Metrics();
+  private areModelsHeld = false;
 
   constructor(
     readonly log: Log,
@@ -59,10 +60,13 @@ export class Observability {
       this.metrics.projected.inc(events);
       this.metrics.projectionSeconds.observe((performance.now() - startedMs) / 1000);
       this.metrics.projectionStopped.set(0);
+      this.modelsAreHeld(false);
       this.tracing?.projected(through, events, startedMs);
     },
     held: (error) => {
-      this.metrics.projectionStopped.set(1);
+      // It is tried each second: a line for the first time is enough.
+      if (this.areModelsHeld) return;
+      this.modelsAreHeld(true);
       this.log.failure('error', 'read-models', 'the read models cannot be written; it is tried again', error);
     },
     rebuilt: (error) => {
@@ -71,6 +75,7 @@ export class Observability {
     },
     stopped: (error) => {
       this.metrics.projectionStopped.set(1);
+      this.modelsAreHeld(false);
       this.log.failure('error', 'read-models', 'the read models stand still', error);
     },
   };
@@ -89,6 +94,11 @@ export class Observability {
   /** Sends what traces there are still. */
   close(): Promise<void> {
     return this.flush();
+  }
+
+  private modelsAreHeld(are: boolean): void {
+    this.areModelsHeld = are;
+    this.metrics.projectionHeld.set(are ? 1 : 0);
   }
 
   private deciding(stream: string, contexts: readonly unknown[]): Deciding {

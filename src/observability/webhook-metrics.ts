@@ -4,6 +4,7 @@ import { PREFIX } from './metrics.js';
 /** How an endpoint stands. */
 interface Standing {
   readonly id: string;
+  readonly state: 'active' | 'disabled';
   readonly queued: number;
   readonly deadLetters: number;
   readonly lagSeconds: number;
@@ -16,6 +17,12 @@ export function webhookMetrics(registry: Registry, endpoints: () => readonly Sta
     name: `${PREFIX}webhook_attempts_total`,
     help: 'Attempts to send a notice: delivered, failed, dead (the last one failed), gone (410).',
     labelNames: ['endpoint', 'outcome'],
+    registers,
+  });
+  const forgotten = new Counter({
+    name: `${PREFIX}webhook_forgotten_total`,
+    help: 'Dead letters that were dropped, since they were older than they are kept for.',
+    labelNames: ['endpoint'],
     registers,
   });
   const gauge = (name: string, help: string, of: (standing: Standing) => number) =>
@@ -35,5 +42,11 @@ export function webhookMetrics(registry: Registry, endpoints: () => readonly Sta
     'For how long the oldest that is on its way has waited.',
     ({ lagSeconds }) => lagSeconds,
   );
-  return { attempted: (endpoint: string, outcome: string): void => attempts.inc({ endpoint, outcome }) };
+  gauge('webhook_disabled', '1 when an endpoint has said that it is gone (410): nothing is sent to it.', ({ state }) =>
+    state === 'disabled' ? 1 : 0,
+  );
+  return {
+    attempted: (endpoint: string, outcome: string): void => attempts.inc({ endpoint, outcome }),
+    forgotten: (endpoint: string, letters: number): void => forgotten.inc({ endpoint }, letters),
+  };
 }

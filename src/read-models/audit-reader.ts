@@ -9,6 +9,8 @@ import { LAPSE_COLUMNS, LINE_COLUMNS, lineOf, type LineRow, type StatementLine }
 
 /** So many lines are read at a time: no statement stays open while others write. */
 const CHUNK = 500;
+/** So many lines of an account are looked at to find that something happened to it lately. */
+const LATEST_LINES = 200;
 const LAST_POSITION = 2n ** 63n - 1n;
 
 /** A credit that was to be swept and is not. */
@@ -24,6 +26,8 @@ export interface BilledSpend {
   readonly kind: SpendKind;
   readonly product: string;
   readonly billedMinor: bigint;
+  /** Of impressions. */
+  readonly impressionsId: string | null;
 }
 
 /** What an account's statement tells, its balance after each line apart. */
@@ -31,7 +35,10 @@ export type AccountLine = Omit<StatementLine, 'balance'>;
 
 /** What closing a period, comparing two moments and the report of the gap ask of the accounts' tables. */
 export class AuditReader {
-  private readonly statements: Record<'account' | 'opening' | 'unswept' | 'line' | 'lapses' | 'billed', Statement>;
+  private readonly statements: Record<
+    'account' | 'opening' | 'unswept' | 'line' | 'opened' | 'latest' | 'lapses' | 'billed',
+    Statement
+  >;
 
   constructor(
     db: ReadModelDatabase,
@@ -49,9 +56,15 @@ export class AuditReader {
         ORDER BY c.sweepable_at, c.id LIMIT :limit`),
       line: db.prepare(`SELECT ${LINE_COLUMNS} FROM account_lines
         WHERE account = ? AND effective = ? AND position = ?`),
+      opened: db.prepare(`SELECT 1 FROM accounts
+        WHERE advertiser_id = ? AND marketplace = ? AND position > ? AND position <= ?`),
+      latest: db.prepare(`SELECT max(position > :after AND position <= :known) AS changed FROM (
+        SELECT position FROM account_lines WHERE account = :account AND effective <= :asOf
+        ORDER BY effective DESC, position DESC LIMIT ${LATEST_LINES})`),
       lapses: db.prepare(`SELECT ${LAPSE_COLUMNS} FROM credits
         WHERE account = :account AND expires_at <= :until AND position <= :known`),
-      billed: db.prepare(`SELECT effective, position, kind, product, billable FROM account_lines line
+      billed: db.prepare(`SELECT effective, position, kind, product, billable, impressions_id AS impressionsId
+        FROM account_lines line
         WHERE account = :account AND (effective, position) > (:effective, :position) AND effective < :until
           AND position <= :known AND kind IN ('click', 'impressions') AND billable <> '0'
           AND NOT EXISTS (SELECT 1 FROM account_lines reversal
@@ -82,6 +95,18 @@ export class AuditReader {
     const account = this.accountOf(key, position);
     const row = account && this.statements.line.get(account.id, epochMs(effectiveAt), position);
     return row && lineShown(row as unknown as LineRow, null, account.currency);
+  }
+
+  /**
+   * Whether the account was opened after a position and by the moment, or had a line then: only those of the latest effect
+   * are looked at, so false says nothing.
+   */
+  hasChangedLately({ advertiserId, marketplace }: AccountKey, after: Position, { asOf, known }: Moment): boolean {
+    if (this.statements.opened.get(advertiserId, marketplace, after, known)) return true;
+    const account = this.accountOf({ advertiserId, marketplace }, known);
+    if (!account) return false;
+    const row = this.statements.latest.get({ account: account.id, after, known, asOf: epochMs(asOf) });
+    return row?.['changed'] === 1n;
   }
 
   /** The lines of credits that lapsed by the moment with something left, by creditId. */
@@ -128,4 +153,5 @@ const spendOf = (row: Record<string, unknown>): BilledSpend => ({
   kind: row['kind'] === 'click' ? 'clicks' : 'impressions',
   product: String(row['product']),
   billedMinor: BigInt(row['billable'] as string),
+  impressionsId: row['impressionsId'] as string | null,
 });

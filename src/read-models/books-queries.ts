@@ -10,7 +10,6 @@ import {
   type LedgerAccount,
 } from '../accounts/domain/postings.js';
 import type { CreditApplied } from '../accounts/domain/events.js';
-import type { Position } from '../event-store/event-store.js';
 import { byCodeUnit } from '../kernel/identifiers.js';
 import { epochMs } from '../kernel/instant.js';
 import { minorOf, type Money, moneyOf } from '../kernel/money.js';
@@ -66,13 +65,20 @@ interface AccountEntry {
   readonly name: string;
 }
 
+const CREDITS = `SELECT id, credit_id AS creditId, promotion_id AS promotionId, expires_at AS expiresAt,
+    coalesce(swept_position <= :known, 0) AS swept, iif(revoked_position <= :known, revoked_at, NULL) AS revokedAt, data
+  FROM credits WHERE account = :account AND applied_at <= :asOf AND position <= :known`;
+
 /** Whether a name is `prefix` or begins with its levels. */
 export const isWithin = (name: string, prefix: string): boolean => name === prefix || name.startsWith(`${prefix}:`);
 
 /** What ledger accounts hold at a moment, from the read models' tables. Long work is done in slices. */
 export class BooksQueries {
   readonly sections: LedgerSections;
-  private readonly statements: Record<'accounts' | 'ofAdvertiser' | 'credits' | 'ofPromotion', Statement>;
+  private readonly statements: Record<
+    'accounts' | 'ofAdvertiser' | 'credits' | 'credit' | 'ofPromotion' | 'boundary',
+    Statement
+  >;
 
   constructor(
     db: ReadModelDatabase,
@@ -81,18 +87,21 @@ export class BooksQueries {
     this.sections = new LedgerSections(db);
     this.statements = {
       accounts: db.prepare(`SELECT id, advertiser_id AS advertiserId, marketplace, currency, ${ACCOUNT_NAME} AS name
-        FROM accounts WHERE ${ACCOUNT_NAME} >= ? AND position <= ? ORDER BY ${ACCOUNT_NAME} LIMIT ${SLICE_ROWS}`),
+        FROM accounts WHERE ${ACCOUNT_NAME} >= ? AND ${ACCOUNT_NAME} < ? AND position <= ?
+        ORDER BY ${ACCOUNT_NAME} LIMIT ${SLICE_ROWS}`),
       ofAdvertiser: db.prepare('SELECT id, marketplace FROM accounts WHERE advertiser_id = ? AND position <= ?'),
-      credits: db.prepare(`SELECT id, credit_id AS creditId, promotion_id AS promotionId, expires_at AS expiresAt,
-          coalesce(swept_position <= :known, 0) AS swept, iif(revoked_position <= :known, revoked_at, NULL) AS revokedAt,
-          data
-        FROM credits WHERE account = :account AND applied_at <= :asOf AND position <= :known`),
-      ofPromotion: db.prepare(`SELECT c.id, c.position, c.credit_id AS creditId, c.expires_at AS expiresAt,
-          coalesce(c.swept_position <= :known, 0) AS swept, iif(c.revoked_position <= :known, c.revoked_at, NULL) AS revokedAt
+      credits: db.prepare(CREDITS),
+      credit: db.prepare(`${CREDITS} AND credit_id = :creditId`),
+      // Most of a promotion's credits have been swept, and are passed over before anything is added up.
+      ofPromotion: db.prepare(`SELECT c.id, c.expires_at AS expiresAt, 0 AS swept,
+          iif(c.revoked_position <= :known, c.revoked_at, NULL) AS revokedAt
         FROM credits c CROSS JOIN accounts a ON a.id = c.account
-        WHERE c.promotion_id = :promotionId AND c.position > :after AND c.position <= :known
-          AND c.applied_at <= :asOf AND c.expires_at <= :asOf AND a.marketplace = :marketplace AND a.currency = :currency
-        ORDER BY c.position LIMIT ${SLICE_ROWS}`),
+        WHERE c.promotion_id = :promotionId AND c.position > :after AND c.position <= :through
+          AND c.applied_at <= :asOf AND c.expires_at <= :asOf AND coalesce(c.swept_position > :known, 1)
+          AND coalesce(c.revoked_position > :known OR c.revoked_at > :asOf, 1)
+          AND a.marketplace = :marketplace AND a.currency = :currency`),
+      boundary: db.prepare(`SELECT position FROM credits
+        WHERE promotion_id = ? AND position > ? AND position <= ? ORDER BY position LIMIT 1 OFFSET ${SLICE_ROWS - 1}`),
     };
   }
 
@@ -107,9 +116,10 @@ export class BooksQueries {
       (filter.account === undefined || isWithin(line.name, filter.account)) &&
       (filter.currency === undefined || filter.currency === line.currency);
     for (const lines of [
-      this.perAccount('assets:receivable', moment, filter, after, (account) =>
-        this.receivable(account, moment, filter),
-      ),
+      // A bill is of no promotion, and does not lapse.
+      ...(filter.promotionId === undefined && !filter.lapsed
+        ? [this.perAccount('assets:receivable', moment, filter, after, (account) => this.receivable(account, moment))]
+        : []),
       this.shared(moment, filter, after),
       this.perAccount('liabilities:credits', moment, filter, after, (account) => this.credits(account, moment, filter)),
     ]) {
@@ -121,12 +131,14 @@ export class BooksQueries {
   async lapsed(moment: Moment, promotionId: string, marketplace: string, currency: string): Promise<bigint> {
     const asOf = epochMs(moment.asOf);
     let sum = 0n;
+    const { known } = moment;
     for (let after = 0n; ; await nextTurn()) {
-      const asked = { promotionId, marketplace, currency, after, known: moment.known, asOf };
-      const rows = this.statements.ofPromotion.all(asked) as unknown as (CreditEntry & { position: bigint })[];
+      const full = this.statements.boundary.get(promotionId, after, known)?.['position'] as bigint | undefined;
+      const asked = { promotionId, marketplace, currency, after, through: full ?? known, known, asOf };
+      const rows = this.statements.ofPromotion.all(asked) as unknown as CreditEntry[];
       for (const credit of rows) sum += this.unswept(credit, moment);
-      if (rows.length < SLICE_ROWS) return sum;
-      after = rows[SLICE_ROWS - 1]!.position;
+      if (full === undefined) return sum;
+      after = full;
     }
   }
 
@@ -138,12 +150,7 @@ export class BooksQueries {
     return this.reader.creditSums(Number(credit.id), asOfMs, moment.known).held;
   }
 
-  private receivable(
-    account: AccountEntry,
-    { asOf, known }: Moment,
-    { promotionId, lapsed = false }: BooksFilter,
-  ): LedgerBalance[] {
-    if (promotionId !== undefined || lapsed) return [];
+  private receivable(account: AccountEntry, { asOf, known }: Moment): LedgerBalance[] {
     const balanceMinor = this.reader.billed(Number(account.id), epochMs(asOf), known);
     const levels = receivableAccount(account.advertiserId, account.marketplace);
     return balanceMinor === 0n ? [] : [lineOf(levels, account.currency, balanceMinor)];
@@ -152,11 +159,14 @@ export class BooksQueries {
   private credits(
     account: AccountEntry,
     moment: Moment,
-    { promotionId, lapsed = false }: BooksFilter,
+    { promotionId, lapsed = false, account: prefix }: BooksFilter,
   ): LedgerBalance[] {
     const { id, advertiserId, marketplace, currency } = account;
     const asked = { account: id, known: moment.known, asOf: epochMs(moment.asOf) };
-    return (this.statements.credits.all(asked) as unknown as CreditEntry[])
+    const creditId = levelsNamed(prefix)[4];
+    const { credit: one, credits: all } = this.statements;
+    const rows = creditId === undefined ? all.all(asked) : one.all({ ...asked, creditId });
+    return (rows as unknown as CreditEntry[])
       .filter((credit) => promotionId === undefined || credit.promotionId === promotionId)
       .filter(({ expiresAt }) => !lapsed || Number(expiresAt) <= asked.asOf)
       .map((credit) => {
@@ -167,7 +177,7 @@ export class BooksQueries {
       .sort((a, b) => byCodeUnit(a.name, b.name));
   }
 
-  /** The lines of account after account, in the order of their names. */
+  /** The lines of account after account, in the order of their names: of those that the filter may be of. */
   private async *perAccount(
     root: string,
     { known }: Moment,
@@ -176,18 +186,17 @@ export class BooksQueries {
     linesOf: (account: AccountEntry) => readonly LedgerBalance[],
   ): AsyncGenerator<LedgerBalance> {
     if (!isWithin(prefix, root) && !isWithin(root, prefix)) return;
-    const end = `${root};`; // behind all that begin with `root:`
-    if (after && after.name >= end) return;
+    if (after && after.name >= `${root};`) return;
+    const [of = advertiserId, within = marketplace] = levelsNamed(prefix).slice(2, 4);
+    if (advertiserId !== undefined && of !== advertiserId) return;
+    if (marketplace !== undefined && within !== marketplace) return;
+    const range = namesOf(of, within);
     // The account of the place may have more lines.
-    let from = after && isWithin(after.name, root) ? after.name.split(':').slice(2, 4).join(':') : '';
-    for (; ; await nextTurn()) {
-      const accounts = this.statements.accounts.all(from, known) as unknown as AccountEntry[];
+    const placed = after && isWithin(after.name, root) ? after.name.split(':').slice(2, 4).join(':') : '';
+    for (let from = placed > range.from ? placed : range.from; ; await nextTurn()) {
+      const accounts = this.statements.accounts.all(from, range.end, known) as unknown as AccountEntry[];
       for (const account of accounts) {
-        if (advertiserId !== undefined && advertiserId !== account.advertiserId) continue;
-        if (marketplace !== undefined && marketplace !== account.marketplace) continue;
-        const name = `${root}:${account.name}`;
-        if (!isWithin(name, prefix) && !isWithin(prefix, name)) continue;
-        yield* linesOf(account);
+        if (within === undefined || within === account.marketplace) yield* linesOf(account);
       }
       if (accounts.length < SLICE_ROWS) return;
       from = `${accounts[SLICE_ROWS - 1]!.name} `; // a blank comes before all that names are made of
@@ -196,39 +205,60 @@ export class BooksQueries {
 
   /** Ledger accounts of no single account. */
   private async *shared(
-    { asOf, known }: Moment,
+    moment: Moment,
     filter: BooksFilter,
     after: BalancePlace | undefined,
   ): AsyncGenerator<LedgerBalance> {
-    if (filter.lapsed) return;
-    const accounts = this.accountsOf(filter, known);
-    const sections = Map.groupBy(
-      this.sections.matching(filter, ['grants', 'revoked', 'breakage', 'clicks']),
-      (section) => [ledgerAccountName(levelsOf(section)), section.currency].join(' '),
+    const [root, , name] = levelsNamed(filter.account);
+    if (filter.lapsed || (root !== undefined && root !== 'expenses' && root !== 'income')) return;
+    const matching = this.sections.matching(filter, ['grants', 'revoked', 'breakage', 'clicks'], name);
+    const sections = Map.groupBy(matching, (section) =>
+      [ledgerAccountName(levelsOf(section)), section.currency].join(' '),
     );
     const all = [...sections.values()]
       .map((same) => ({ ...lineOf(levelsOf(same[0]!), same[0]!.currency, 0n), ids: same.map(({ id }) => id) }))
-      .filter(({ name }) => filter.account === undefined || isWithin(name, filter.account))
-      .filter(({ name, currency }) => !after || name > after.name || (name === after.name && currency > after.currency))
+      .filter((line) => filter.account === undefined || isWithin(line.name, filter.account))
+      .filter(
+        (line) => !after || line.name > after.name || (line.name === after.name && line.currency > after.currency),
+      )
       .sort((a, b) => byCodeUnit(a.name, b.name) || byCodeUnit(a.currency, b.currency));
+    const ofAdvertiser = await this.partOf(filter, matching, moment);
     for (const { ids, ...line } of all) {
       let balanceMinor = 0n;
       for (const id of ids) {
-        const sums = await this.sections.sums(id, -Infinity, epochMs(asOf) + 1, known, accounts);
-        for (const sum of sums.values()) balanceMinor += sum;
+        balanceMinor += ofAdvertiser ? (ofAdvertiser.get(id) ?? 0n) : await this.sections.total(id, moment);
       }
       if (balanceMinor !== 0n) yield { ...line, balanceMinor };
     }
   }
 
-  /** Null: of all. */
-  private accountsOf({ advertiserId, marketplace }: BooksFilter, known: Position): readonly bigint[] | null {
+  /** What the advertiser's accounts posted to each section; null: no advertiser is asked for. */
+  private async partOf(
+    { advertiserId, marketplace }: BooksFilter,
+    sections: readonly Section[],
+    { asOf, known }: Moment,
+  ): Promise<ReadonlyMap<bigint, bigint> | null> {
     if (advertiserId === undefined) return null;
-    return this.statements.ofAdvertiser
-      .all(advertiserId, known)
-      .filter((account) => marketplace === undefined || marketplace === account['marketplace'])
-      .map(({ id }) => id as bigint);
+    const sums = new Map<bigint, bigint>();
+    for (const account of this.statements.ofAdvertiser.all(advertiserId, known)) {
+      if (marketplace !== undefined && marketplace !== account['marketplace']) continue;
+      const there = sections.filter((section) => section.marketplace === account['marketplace']);
+      const parts = await this.sections.partsOf(account['id'] as bigint, there, epochMs(asOf) + 1, known);
+      for (const [section, sum] of parts) sums.set(section, sum);
+    }
+    return sums;
   }
+}
+
+/** The levels of a ledger account's name, or of its beginning, as they are: none of no name. */
+export const levelsNamed = (name: string | undefined): readonly string[] =>
+  name === undefined ? [] : name.split(':').map((level) => level.replaceAll('%3A', ':').replaceAll('%25', '%'));
+
+/** What the names of an advertiser's accounts lie between; of all without one. No name has a `;` or a `~`. */
+function namesOf(advertiserId: string | undefined, marketplace: string | undefined) {
+  if (advertiserId === undefined) return { from: '', end: '~' };
+  const name = ledgerAccountName(marketplace === undefined ? [advertiserId] : [advertiserId, marketplace]);
+  return { from: marketplace === undefined ? `${name}:` : name, end: `${name};` };
 }
 
 const lineOf = (levels: LedgerAccount, currency: string, balanceMinor: bigint): LedgerBalance => ({

@@ -30,6 +30,7 @@ interface LaneEnds {
  * Amounts and totals are decimal text: a sum may exceed 2^63, and SQL neither adds nor compares them.
  */
 export class Lanes {
+  /** For lines to be added: who asks may have lanes of its own on the same file, and sees none of this. */
   private readonly ends = new Map<number, LaneEnds>();
   private readonly statements: Record<
     'insert' | 'range' | 'last' | 'knownLast' | 'effectiveLast' | 'laterLast' | 'after',
@@ -88,13 +89,13 @@ export class Lanes {
 
   /** The sums at a moment, one for each amount. */
   sums(owner: number, asOfMs: number, known: Position): bigint[] {
-    const { rising, falling } = this.endsOf(owner);
+    const { rising, falling } = this.storedLanes(owner);
     const sums = this.amounts.map(() => 0n);
     const accumulate = (row: Record<string, unknown> | undefined, sign: bigint) => {
       if (row) this.totalsOf(row).forEach((total, i) => (sums[i] = (sums[i] ?? 0n) + sign * total));
     };
     const { knownLast, effectiveLast, laterLast } = this.statements;
-    for (let lane = -falling.length; lane < rising.length; lane += 1) {
+    for (let lane = -falling; lane < rising; lane += 1) {
       const lastKnown = knownLast.get(owner, lane, known);
       if (!lastKnown) continue;
       if (lane >= 0) {
@@ -117,8 +118,8 @@ export class Lanes {
 
   /** In how many lanes the owner's lines lie. */
   lanesOf(owner: number): number {
-    const { rising, falling } = this.endsOf(owner);
-    return rising.length + falling.length;
+    const { rising, falling } = this.storedLanes(owner);
+    return rising + falling;
   }
 
   forget(): void {
@@ -135,21 +136,25 @@ export class Lanes {
   }
 
   private storedEnds(owner: number): LaneEnds {
-    const { highest, lowest } = this.statements.range.get({ owner }) as {
-      highest: bigint | null;
-      lowest: bigint | null;
-    };
+    const { rising, falling } = this.storedLanes(owner);
     const endOf = (lane: number): LaneEnd => {
       const row = this.statements.last.get(owner, lane);
       if (!row) throw new Error(`lane ${lane} of ${owner} is empty`);
       return { effectiveMs: Number(row['effective']), totals: this.totalsOf(row) };
     };
-    const rising = Number(highest ?? -1n) + 1;
-    const falling = -Math.min(0, Number(lowest ?? 0n));
     return {
       rising: Array.from({ length: rising }, (_, index) => endOf(index)),
       falling: Array.from({ length: falling }, (_, index) => endOf(-1 - index)),
     };
+  }
+
+  /** How many rising and falling lanes the owner's lines lie in. */
+  private storedLanes(owner: number): { rising: number; falling: number } {
+    const { highest, lowest } = this.statements.range.get({ owner }) as {
+      highest: bigint | null;
+      lowest: bigint | null;
+    };
+    return { rising: Number(highest ?? -1n) + 1, falling: -Math.min(0, Number(lowest ?? 0n)) };
   }
 
   private totalsOf(row: Record<string, unknown>): bigint[] {

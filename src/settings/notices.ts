@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Webhook } from 'standardwebhooks';
+import { DAY_MS } from '../kernel/instant.js';
 import { DOTLESS_IDENTIFIER, MARKETPLACE } from '../kernel/identifiers.js';
 import { NOTICE_KINDS, type NoticeKind } from '../notices/domain/notices.js';
 import { addressIn, isLoopback, isPublic, type Endpoint, type WebhookSettings } from '../notices/endpoint.js';
@@ -15,6 +16,7 @@ type Listed<T> = { readonly listed: readonly T[] };
 export const readNotices = (read: Read): WebhookSettings => ({
   endpoints: read('PROMOLEDGER_WEBHOOKS', '', readEndpoints).listed,
   retriesMs: read('PROMOLEDGER_WEBHOOK_RETRIES', RETRIES, parseRetries).listed,
+  deadLetterMs: read('PROMOLEDGER_WEBHOOK_DEAD_LETTER_DAYS', '30', parseDays),
   from: read('PROMOLEDGER_WEBHOOKS_FROM', 'now', parseFrom),
 });
 
@@ -28,6 +30,11 @@ function parseRetries(text: string): Parsed<Listed<number>> {
   });
   const isRight = delays.length <= 20 && delays.every((delay) => delay <= LONGEST_MS);
   return isRight ? { listed: delays } : [`must be 1 to 20 times of at most 48h each, such as ${RETRIES}`];
+}
+
+function parseDays(text: string): Parsed<number> {
+  const days = /^[1-9][0-9]{0,3}$/.test(text) ? Number(text) : Infinity;
+  return days <= 3650 ? days * DAY_MS : ['must be a number of days, 1 to 3650'];
 }
 
 function parseFrom(text: string): Parsed<bigint | null> {

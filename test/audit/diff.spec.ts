@@ -55,7 +55,7 @@ type Answers = NonNullable<ReturnType<typeof answersOf>>;
 function applied(before: Answers | null, difference: AccountDifference, changes: readonly Change[]): Answers {
   expect(difference.before).toEqual(before && before.figures);
   expect(difference.events).toBe(changes.length);
-  expect(difference.changes).toEqual(changes.slice(0, 100));
+  expect(difference.changes).toEqual(changes.slice(0, 20));
   const credits = new Map((before?.credits ?? []).map((credit) => [credit.creditId, credit]));
   for (const { creditId, before: was, after } of difference.credits) {
     expect(was).toEqual(credits.get(creditId) ?? null);

@@ -55,13 +55,18 @@ describe('the gap between qualifying and the credit', () => {
       : { type: 'ImpressionsSpent', data: { ...common, impressionsId: id, impressions: 1000, cpm: price } };
   };
 
-  async function gaps(asked: MomentAsked & { asOf?: never } & { at?: string }, limit = 100, marketplace?: string) {
+  async function gaps(
+    asked: MomentAsked & { asOf?: never } & { at?: string },
+    limit = 100,
+    marketplace?: string,
+    promotionId = history.PROMOTION_ID,
+  ) {
     const { at, ...known } = asked;
     await ledger.app.get(ReadModels).caughtUp();
     const moment = await ledger.app
       .get(Queries)
       .moment({ ...known, asOf: parseInstant(at ?? '2022-10-31T00:00:00Z')! });
-    const filter = { promotionId: history.PROMOTION_ID, ...(marketplace === undefined ? {} : { marketplace }) };
+    const filter = { promotionId, ...(marketplace === undefined ? {} : { marketplace }) };
     const items: Gap[] = [];
     let totals: object | null = null;
     for (let cursor: string | null | undefined; cursor !== null;) {
@@ -112,7 +117,7 @@ describe('the gap between qualifying and the credit', () => {
       daysWaited: 14, // and 19 hours
       withinSla: true,
       clicks: 3,
-      impressions: 1,
+      impressions: 1000,
       currency: 'EUR',
       billed: '220.00', // 10 + 20 + 100 + 90
       credit: '204.83',
@@ -216,5 +221,124 @@ describe('the gap between qualifying and the credit', () => {
     for (const limit of [1, 2, 3]) expect(await gaps({}, limit)).toEqual({ items, totals });
     const us = await gaps({}, 100, 'US');
     expect(us).toEqual({ items: [items[1]], totals: [expect.objectContaining({ currency: 'USD', billed: '4.00' })] });
+  });
+
+  it('ends with a grant by hand, which is what covers it', async () => {
+    const { type, data } = history.granted('goodwill', 'acme', 'DE', 'SP', '100.00');
+    await submit(
+      history.rate('EUR', 'USD', '0.9764', '2022-09-20T14:00:00Z'),
+      ...joins('acme', 'DE', 'EUR', 'SP'),
+      spent('click', 'acme', 'a-1', '50.00', '2022-09-21T00:00:00Z'),
+      spent('click', 'acme', 'a-2', '60.00', '2022-09-22T00:00:00Z'),
+    );
+    const before = await gaps({ at: '2022-09-23T11:59:59.999Z' });
+    expect(before.items).toMatchObject([{ status: 'qualified', clicks: 2, billed: '110.00', coverable: '110.00' }]);
+    await submit(
+      { type, data: { ...(data as object), appliedAt: '2022-09-23T12:00:00Z' } },
+      spent('click', 'acme', 'after', '109.00', '2022-09-23T12:00:00Z'),
+    );
+    const gap = {
+      advertiserId: 'acme',
+      marketplace: 'DE',
+      product: 'SP',
+      stage: null,
+      status: 'applied',
+      qualifiedAt: '2022-09-19T12:00:00.000Z',
+      appliedAt: '2022-09-23T12:00:00.000Z',
+      daysWaited: 4,
+      withinSla: true,
+      clicks: 2,
+      impressions: 0,
+      currency: 'EUR',
+      billed: '110.00',
+      credit: '102.42', // 100 / 0.9764
+      coverable: '102.42',
+    };
+    const totals = [{ currency: 'EUR', gaps: 1, waits: 1, clicks: 2, billed: '110.00', coverable: '102.42' }];
+    expect(await gaps({ at: '2022-10-01T00:00:00Z' })).toMatchObject({ items: [gap], totals });
+    // A run finds the place taken: nothing of what was told changes. As of an earlier instant it waits as it did.
+    await ledger.disburse(history.PROMOTION_ID, RUN);
+    const later = { items: [{ ...gap, status: 'expired' }], totals };
+    expect(await gaps({ at: '2022-12-31T00:00:00Z' })).toMatchObject(later);
+    expect((await gaps({ at: '2022-09-23T11:59:59.999Z' })).items).toMatchObject([{ status: 'qualified', clicks: 2 }]);
+  });
+
+  it('is of each stage and of the spend that it pays for, and ends in every marketplace that counts as one', async () => {
+    const stage = (id: string, amount: string, spend: 'clicks' | 'impressions') => ({
+      id,
+      qualifying: { attested: { action: id } },
+      award: { amount: { amount, currency: 'EUR' } },
+      disbursement: { schedule: 'weekly', weekday: 'monday', until: '2022-12-31', within: 'P14D' },
+      expiry: { after: 'P60D' },
+      pays: { spend: [spend] },
+    });
+    const terms = {
+      version: 2,
+      name: 'A course and its exam',
+      timeZone: 'UTC',
+      period: { start: '2022-09-01T00:00', end: '2022-12-01T00:00' },
+      marketplaces: ['DE', 'FR'],
+      regions: { EU: ['DE', 'FR'] },
+      oncePer: 'region',
+      products: ['SP'],
+      stages: [stage('course', '30.00', 'clicks'), stage('exam', '40.00', 'impressions')],
+    };
+    const attested = (advertiserId: string, action: string, occurredAt: string) => ({
+      type: 'ActionAttested',
+      data: { promotionId: 'learn', advertiserId, attestationId: action, action, attestedBy: 'academy', occurredAt },
+    });
+    const granted = (creditId: string, advertiserId: string, amount: string, appliedAt: string) => ({
+      type: 'CreditApplied',
+      data: {
+        creditId,
+        promotionId: 'learn',
+        advertiserId,
+        marketplace: 'DE',
+        product: 'SP',
+        stage: 'course',
+        granted: { amount, currency: 'EUR' },
+        appliedAt,
+        reason: 'goodwill',
+      },
+    });
+    const inFrance = ({ type, data }: ReturnType<typeof spent>) => ({ type, data: { ...data, marketplace: 'FR' } });
+    const shown = (id: string, impressions: number, amount: string, occurredAt: string) => {
+      const { type, data } = spent('show', 'acme', id, amount, occurredAt);
+      return { type, data: { ...data, impressions } };
+    };
+    await submit(
+      history.published('learn', terms),
+      ...['acme', 'gamma'].flatMap((id) => [history.opened(id, 'DE', 'EUR'), history.payable(id, 'DE')]),
+      history.opened('acme', 'FR', 'EUR'),
+      attested('acme', 'course', '2022-10-01T00:00:00Z'),
+      attested('acme', 'exam', '2022-10-05T00:00:00Z'),
+      spent('click', 'acme', 'c-1', '20.00', '2022-10-02T00:00:00Z'),
+      shown('i-1', 1000, '15.00', '2022-10-03T00:00:00Z'), // before the exam, and the course does not pay for it
+      inFrance(spent('click', 'acme', 'f-1', '12.00', '2022-10-04T00:00:00Z')),
+      spent('click', 'acme', 'c-2', '25.00', '2022-10-06T00:00:00Z'),
+      shown('i-2', 2000, '12.50', '2022-10-07T00:00:00Z'),
+      granted('made-good', 'acme', '35.00', '2022-10-07T12:00:00Z'),
+      shown('i-3', 500, '50.00', '2022-10-08T00:00:00Z'),
+      // Who has the credit before qualifying has waited for nothing.
+      granted('early', 'gamma', '1.00', '2022-09-20T00:00:00Z'),
+      attested('gamma', 'course', '2022-10-01T00:00:00Z'),
+      spent('click', 'gamma', 'g-1', '9.00', '2022-10-02T00:00:00Z'),
+    );
+    await ledger.disburse('learn', '2022-10-10');
+    const { items, totals } = await gaps({ at: '2022-10-31T00:00:00Z' }, 2, undefined, 'learn');
+    const acme = { advertiserId: 'acme', withinSla: true, status: 'applied' };
+    const course = { ...acme, stage: 'course', qualifiedAt: '2022-10-01T00:00:00.000Z', daysWaited: 6 };
+    const exam = { ...acme, stage: 'exam', qualifiedAt: '2022-10-05T00:00:00.000Z', daysWaited: 5 };
+    const DE = { marketplace: 'DE' };
+    expect(items).toMatchObject([
+      { ...DE, ...course, clicks: 2, impressions: 0, billed: '45.00', credit: '35.00', coverable: '35.00' },
+      { ...DE, ...exam, clicks: 0, impressions: 2500, billed: '50.00', credit: '40.00', coverable: '40.00' }, // 25 + 25
+      { marketplace: 'FR', ...course, clicks: 1, billed: '12.00', credit: '30.00', coverable: '12.00' },
+    ]);
+    expect(items).toHaveLength(3);
+    const sums = { gaps: 3, waits: 3, clicks: 3, impressions: 2500, billed: '107.00', coverable: '87.00' };
+    expect(totals).toEqual([{ promotionId: 'learn', currency: 'EUR', ...sums }]);
+    // When no run is left that could give it, a wait that was made good is still one.
+    expect((await gaps({ at: '2023-05-01T00:00:00Z' }, 100, undefined, 'learn')).totals).toEqual(totals);
   });
 });

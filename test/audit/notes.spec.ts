@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, hash, sign } from 'node:crypto';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import {
@@ -43,7 +43,11 @@ afterAll(() => folder.remove());
 describe('a signed note', () => {
   it('is read as other programs sign it', () => {
     const text = NEUMANN.slice(0, NEUMANN.indexOf('\n\n') + 1);
-    expect(openNote(NEUMANN, [parseVerifierKey(PETER)])).toBe(text);
+    expect(openNote(NEUMANN, [parseVerifierKey(PETER)])).toEqual({
+      text,
+      signers: [parseVerifierKey(PETER)],
+      strangers: [],
+    });
     expect(openSigned(NEUMANN, PETER)).toBe(text);
   });
 
@@ -56,35 +60,77 @@ describe('a signed note', () => {
       root: CHECKPOINT.rootHash,
       extensions: ['signed-at 2022-10-05T13:00:00.000Z'],
     });
-    expect(parseCheckpoint(openNote(NOTE, [parseVerifierKey(VKEY)]))).toEqual(CHECKPOINT);
+    expect(parseCheckpoint(openNote(NOTE, [parseVerifierKey(VKEY)]).text)).toEqual(CHECKPOINT);
   });
 
-  it('bears signatures of witnesses, which are passed over', () => {
-    const witness = generateKeyPairSync('ed25519').privateKey;
-    const line = signNote(checkpointText(CHECKPOINT), 'witness.example', witness).split('\n').at(-2)!;
-    const cosigned = `${NOTE}${line}\n`;
-    expect(openNote(cosigned, [parseVerifierKey(VKEY)])).toBe(checkpointText(CHECKPOINT));
-    expect(openNote(cosigned, [parseVerifierKey(verifierKey('witness.example', witness))])).toBe(
-      checkpointText(CHECKPOINT),
+  const signedBy = (note: string, ...keys: string[]) =>
+    openNote(note, keys.map(parseVerifierKey)).signers.map(({ name }) => name);
+
+  it('bears signatures of others, which are named and passed over', () => {
+    const other = generateKeyPairSync('ed25519').privateKey;
+    const key = verifierKey('other.example', other);
+    const both = `${NOTE}${signNote(checkpointText(CHECKPOINT), 'other.example', other).split('\n').at(-2)!}\n`;
+    expect(openNote(both, [parseVerifierKey(VKEY)])).toMatchObject({
+      text: checkpointText(CHECKPOINT),
+      signers: [{ name: NAME }],
+      strangers: [`key id ${key.split('+')[1]} (other.example)`],
+    });
+    expect(signedBy(both, key)).toEqual(['other.example']);
+    expect(signedBy(both, VKEY, key)).toEqual([NAME, 'other.example']);
+  });
+
+  it('bears cosignatures of witnesses, which sign the time, too (c2sp.org/tlog-cosignature)', () => {
+    const witness = generateKeyPairSync('ed25519');
+    const raw = Buffer.from(witness.publicKey.export({ format: 'jwk' }).x!, 'base64url');
+    const algorithmAndKey = Buffer.concat([Buffer.of(4), raw]);
+    const id = hash('sha256', Buffer.concat([Buffer.from('witness.example\n'), algorithmAndKey]), 'buffer').subarray(
+      0,
+      4,
     );
+    const key = `witness.example+${id.toString('hex')}+${algorithmAndKey.toString('base64')}`;
+    const time = Buffer.alloc(8);
+    time.writeBigUInt64BE(1_664_971_200n);
+    const message = `cosignature/v1\ntime 1664971200\n${checkpointText(CHECKPOINT)}`;
+    const signature = sign(null, Buffer.from(message), witness.privateKey);
+    const cosigned = (at: Buffer) =>
+      `${NOTE}\u2014 witness.example ${Buffer.concat([id, at, signature]).toString('base64')}\n`;
+    expect(signedBy(cosigned(time), key)).toEqual(['witness.example']);
+    expect(signedBy(cosigned(time), VKEY, key)).toEqual([NAME, 'witness.example']);
+    expect(parseVerifierKey(key).isWitness).toBe(true);
+    time[7]! ^= 1;
+    expect(() => openNote(cosigned(time), [parseVerifierKey(key)])).toThrow('witness.example does not fit its text');
+    expect(() => openNote(cosigned(Buffer.alloc(0)), [parseVerifierKey(key)])).toThrow('does not fit its text');
   });
 
-  it('is refused with whatever byte of it changed', () => {
-    const verifiers = [parseVerifierKey(VKEY)];
+  it('is believed with no byte of it changed', () => {
+    const isBelieved = (note: string) => {
+      try {
+        return signedBy(note, VKEY).length > 0;
+      } catch (error) {
+        if (error instanceof NoteError) return false;
+        throw error;
+      }
+    };
+    expect(isBelieved(NOTE)).toBe(true);
     for (let at = 0; at < NOTE.length; at += 1) {
       const other = String.fromCharCode(NOTE.charCodeAt(at) ^ 1);
-      const changed = NOTE.slice(0, at) + other + NOTE.slice(at + 1);
-      expect(() => openNote(changed, verifiers)).toThrow(NoteError);
+      expect(isBelieved(NOTE.slice(0, at) + other + NOTE.slice(at + 1))).toBe(false);
     }
   });
 
-  it('is refused when somebody else signed it, or nobody', () => {
+  it('that somebody else signed is told from one that was forged, and from one that nobody signed', () => {
     const other = generateKeyPairSync('ed25519').privateKey;
-    const refused = (note: string, reason: string) =>
+    const theirs = signNote(checkpointText(CHECKPOINT), NAME, other);
+    expect(openNote(theirs, [parseVerifierKey(VKEY)])).toMatchObject({
+      signers: [],
+      strangers: [`key id ${verifierKey(NAME, other).split('+')[1]} (${NAME})`],
+    });
+    const forged = (note: string, reason: string) =>
       expect(() => openNote(note, [parseVerifierKey(VKEY)])).toThrow(reason);
-    refused(signNote(checkpointText(CHECKPOINT), NAME, other), 'nobody signed it whose key is known');
-    refused(checkpointText(CHECKPOINT), 'it is no signed note');
-    refused('', 'it is no signed note');
+    forged(NOTE.replace('\n42\n', '\n43\n'), `the signature of ${NAME} does not fit its text`);
+    forged(NOTE.replace(`\u2014 ${NAME}`, '\u2014 ledger.example.org'), `ledger.example.org has the key id of ${NAME}`);
+    forged(checkpointText(CHECKPOINT), 'it is no signed note');
+    forged('', 'it is no signed note');
   });
 
   it.each([
@@ -111,7 +157,7 @@ describe('a verifier key', () => {
   it.each([
     ['no key', 'nonsense', 'a verifier key is name+id+key'],
     ['another id', VKEY.replace(/\+[0-9a-f]{8}\+/, '+00000000+'), 'is not that of its name and key'],
-    ['another algorithm', PETER.replace('ARpc', 'BBpc'), 'is not one of Ed25519'],
+    ['another algorithm', PETER.replace('ARpc', 'CRpc'), 'is not one of Ed25519'],
   ])('is refused with %s', (_, text, reason) => {
     expect(() => parseVerifierKey(text)).toThrow(reason);
   });

@@ -1,12 +1,16 @@
-import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { logLines } from '../../src/audit/log-file.js';
-import { hasNews } from '../../src/audit/seals/checkpoints.js';
+import { hasNews, type Signed } from '../../src/audit/seals/checkpoints.js';
 import { Proofs } from '../../src/audit/seals/proofs.js';
 import { SealFile } from '../../src/audit/seals/seal-file.js';
+import { nodeHash } from '../../src/audit/seals/merkle.js';
+import { checkFullTiles, SealBrokenError } from '../../src/audit/seals/soundness.js';
 import { copyLedger } from '../../src/event-store/copy.js';
 import { StoreUnavailableError } from '../../src/event-store/event-store.js';
 import { MemoryEventStore } from '../../src/event-store/memory/memory-event-store.js';
+import { openLedgerFile } from '../../src/event-store/sqlite/ledger-file.js';
 import { SqliteEventStore } from '../../src/event-store/sqlite/sqlite-event-store.js';
 import { instantOf, type Instant } from '../../src/kernel/instant.js';
 import { isRefusal } from '../../src/kernel/refusal.js';
@@ -153,7 +157,6 @@ describe('the sealer', () => {
     await sealed.upToDate();
     const root = rootIn(sealed);
     await sealed.close();
-    const asideFiles = () => readdirSync(folder.path('.')).filter((name) => /\.seals\.\d/.test(name));
 
     rmSync(`${path}.seals`);
     const anew = open();
@@ -179,6 +182,127 @@ describe('the sealer', () => {
     await other.close();
     expect(asideFiles()).toHaveLength(2);
     expect(statSync(`${path}.seals`).size).toBeGreaterThan(0);
+  });
+
+  const asideFiles = () => readdirSync(folder.path('.')).filter((name) => /\.seals\.\d/.test(name));
+
+  /** Changes seals that no service has. */
+  const spoil = (sql: string) => {
+    const db = new DatabaseSync(`${path}.seals`);
+    const { changes } = db.prepare(sql).run();
+    db.close();
+    expect(changes).toBeGreaterThan(0);
+  };
+
+  /** Signed roots are those that the other verifier makes of the log: a wrong one could not be taken back. */
+  async function expectRightRoots(sealed: Sealed) {
+    const hashes = await hashesOf(sealed);
+    const signed = await Array.fromAsync(sealed.store.read('audit-checkpoints'));
+    for (const { data } of signed) {
+      const { treeSize, rootHash } = data as Signed;
+      expect(rootHash).toBe(treeHash(hashes.slice(0, treeSize)).toString('hex'));
+    }
+    expect(sealed.sealer.seals.root()).toEqual(treeHash(hashes));
+    return signed.length;
+  }
+
+  // Hashes of event 4, in a tile that is full or not; of a full tile, in the level above; the stream's last.
+  const ZEROED = `hashes = CAST(substr(hashes, 1, 96) || zeroblob(32) || substr(hashes, 129) AS BLOB)`;
+  it.each([
+    ['heads', 40, 'UPDATE heads SET hash = zeroblob(32)'],
+    ['heads', 300, `UPDATE heads SET hash = zeroblob(32) WHERE stream LIKE 'fx-%'`],
+    ['heads that point elsewhere', 40, 'UPDATE heads SET leaf_index = 0'],
+    ['heads that are gone', 40, 'DELETE FROM heads'],
+    ['an open tile', 40, `UPDATE tiles SET ${ZEROED} WHERE tile = 0`],
+    ['a full tile', 300, `UPDATE tiles SET ${ZEROED} WHERE tile = 0`],
+    ['the level above', 300, `UPDATE tiles SET hashes = zeroblob(32) WHERE tile = ${2 ** 40}`],
+    ['a tile that is gone', 300, 'DELETE FROM tiles WHERE tile = 0'],
+  ])(
+    'signs no wrong root when its seals are damaged, and makes them again: %s of %d clicks',
+    async (_, clicks, sql) => {
+      const sealed = open();
+      await fill(sealed.store, 1, clicks);
+      await sealed.upToDate();
+      await sealed.close();
+      spoil(sql);
+      const damaged = open();
+      await fill(damaged.store, clicks, clicks + 20);
+      await damaged.sign();
+      await damaged.upToDate();
+      expect(await expectRightRoots(damaged)).toBe(1);
+      expect(damaged.told).toContainEqual(expect.stringContaining('the seals were made again from the log: '));
+      expect(asideFiles()).toHaveLength(1);
+      await damaged.close();
+    },
+  );
+
+  it('checks full tiles, too, of which no root is made any more', async () => {
+    // A tree of equal leaves has equal hashes in each level: 100,000 of them need no time.
+    const levels: Buffer[] = [Buffer.alloc(32)];
+    while (levels.length < 18) levels.push(nodeHash(levels.at(-1)!, levels.at(-1)!));
+    const tree = (wrong: string) => {
+      return {
+        size: 100_000,
+        subtree: (level: number, index: number) =>
+          wrong === `${level} ${index}` ? Buffer.alloc(32, 1) : levels[level]!,
+      };
+    };
+    await checkFullTiles(tree('none'), () => true);
+    await expect(checkFullTiles(tree('8 255'), () => true)).rejects.toThrow('tile 255 of level 0');
+    await expect(checkFullTiles(tree('7 6'), () => true)).rejects.toThrow('tile 3 of level 0');
+    // What is not in a full tile is checked before anything is sealed.
+    await checkFullTiles(tree('8 256'), () => true);
+    await checkFullTiles(tree('8 255'), () => false);
+  });
+
+  it('knows a ledger that was restored and fed again by what it recorded since', async () => {
+    const sealed = open();
+    await fill(sealed.store, 1, 30);
+    await sealed.sign();
+    await sealed.upToDate();
+    await sealed.close();
+    copyFileSync(path, `${path}.backup`);
+    const first = open();
+    await fill(first.store, 30, 60);
+    await first.upToDate();
+    const [size, root] = [first.sealer.seals.size, rootIn(first)];
+    await first.close();
+
+    copyFileSync(`${path}.backup`, path);
+    const store = new SqliteEventStore(openLedgerFile(path), () => Date.now() + 1000);
+    await fill(store, 30, 60);
+    const again = new Sealed(store, path);
+    await again.upToDate();
+    expect(again.sealer.seals.size).toBe(size);
+    expect(rootIn(again)).not.toBe(root);
+    expect(again.told).toEqual([expect.stringMatching(/made again from the log: event .* is another in the log/)]);
+    await again.sign();
+    await again.upToDate();
+    expect(await expectRightRoots(again)).toBe(2);
+    expect(asideFiles()).toHaveLength(1);
+    await again.close();
+  });
+
+  it('signs nothing that does not extend the last checkpoint, and says so; its seals are no reason to make them anew', async () => {
+    const sealed = open();
+    await fill(sealed.store, 1, 30);
+    await sealed.sign();
+    await sealed.close();
+    const db = new DatabaseSync(path);
+    db.exec(`UPDATE events SET data = replace(data, 'adv-1', 'adv-2') WHERE position = 3`);
+    db.close();
+    rmSync(`${path}.seals`);
+    for (let time = 0; time < 2; time += 1) {
+      const changed = open();
+      await changed.store.append('account-a.DE', 'any', [click(100 + time)]);
+      await expect(changed.checkpoints.sign()).rejects.toThrow(SealBrokenError);
+      const { failure } = await new Proofs(changed.store, changed.sealer, now).status();
+      expect(failure).toMatch(/^seal-broken: the log is not what the last checkpoint, of 34 events, signs$/);
+      expect(await Array.fromAsync(changed.store.read('audit-checkpoints'))).toHaveLength(1);
+      expect(changed.told).toEqual([]);
+      expect(asideFiles()).toEqual([]);
+      await changed.close();
+    }
   });
 
   it('knows places by positions that have gaps, as those of a server have', async () => {

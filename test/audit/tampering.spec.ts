@@ -54,7 +54,7 @@ beforeAll(async () => {
   lines = (await Array.fromAsync(logLines(sealed.store))).map((line) => line.trimEnd());
   verifier = parseVerifierKey(sealed.key.verifierKey());
   await sealed.close();
-  kept = new SealFile(`${ledger}.seals`);
+  kept = SealFile.toRead(`${ledger}.seals`);
 });
 afterAll(() => {
   kept.close();
@@ -199,7 +199,7 @@ describe(`a ledger that somebody tampered with (seed ${SEED})`, () => {
     const pick = random(SEED + 2);
     const missed: string[] = [];
     for (let time = 0; time < IN_LINES; time += 1) {
-      const { what, first, lines: changed } = tamperWithLines(pick, (line) => withChar(line, pick));
+      const { what, first, lines: changed } = tamperWithLines(pick, (line) => withChar(line, pick), true);
       const { faults } = await verifyLogFile(streamOf(changed), { notes, verifiers: [verifier] });
       if (faults[0]?.index !== first) missed.push(`${what}: ${JSON.stringify(faults[0])}`);
     }
@@ -222,14 +222,17 @@ async function* streamOf(some: readonly string[]): AsyncGenerator<string> {
   yield* some;
 }
 
-/** Within what the checkpoints cover; `first` is the line that is the first to be wrong. */
-function tamperWithLines(pick: (below: number) => number, alter: (line: string) => string) {
+/** `first` is the line that is the first to be wrong; without `canBeLast` it is one that the checkpoints cover. */
+function tamperWithLines(pick: (below: number) => number, alter: (line: string) => string, canBeLast = false) {
   const changed = [...lines];
-  const at = pick(covered - 1);
+  const at = pick(covered);
   switch (pick(4)) {
-    case 0:
-      changed[at] = alter(changed[at]!);
-      return { what: `line ${at} altered: ${changed[at]}`, first: at, lines: changed };
+    case 0: {
+      // The last line, too, which no checkpoint covers.
+      const any = canBeLast ? pick(lines.length) : at;
+      changed[any] = alter(changed[any]!);
+      return { what: `line ${any} altered: ${changed[any]}`, first: any, lines: changed };
+    }
     case 1:
       changed.splice(at, 1);
       return { what: `line ${at} dropped`, first: at, lines: changed };
@@ -238,7 +241,7 @@ function tamperWithLines(pick: (below: number) => number, alter: (line: string) 
       changed.splice(at, 0, changed[pick(covered)]!);
       return { what: `a line inserted at ${at}`, first: changed[at] === changed[at + 1] ? at + 1 : at, lines: changed };
     default: {
-      const to = at + 1 + pick(covered - at - 1);
+      const to = at + 1 + pick(lines.length - at - 1);
       changed.splice(to, 0, ...changed.splice(at, 1));
       return { what: `line ${at} moved to ${to}`, first: at, lines: changed };
     }

@@ -60,6 +60,7 @@ describe('a clean ledger', () => {
   it('is found to be what was sealed, and it is said how much of it nothing outside vouches for', async () => {
     const verdict = await verify(notes);
     expect(verdict).toMatchObject({
+      outcome: 'vouched',
       faults: [],
       events: 26,
       checkpoints: 2,
@@ -79,13 +80,16 @@ describe('a clean ledger', () => {
   it('needs neither seals nor a key, and says what was not looked at', async () => {
     rmSync(`${ledger}.seals`);
     rmSync(`${ledger}.key`);
-    expect(await verify()).toMatchObject({ faults: [], sealed: null, signatures: 'not checked', checkpoints: 2 });
+    const verdict = await verify();
+    expect(verdict).toMatchObject({ outcome: 'unvouched', faults: [], sealed: null, signatures: 'not checked' });
+    expect(verdictLines(verdict)[0]).toBe('The ledger is consistent in itself, and nobody vouches for it.');
     expect(existsSync(`${ledger}.key`)).toBe(false);
     expect(existsSync(`${ledger}.seals`)).toBe(false);
     expect(await ledgerVerdict(settings(), [parseVerifierKey(vkey)])).toMatchObject({
-      faults: [],
+      outcome: 'vouched',
       signatures: 'checked',
     });
+    expect(await verify(notes)).toMatchObject({ outcome: 'vouched', signatures: 'not checked' });
   });
 
   it('is not changed by being verified, and may grow behind its seals', async () => {
@@ -111,7 +115,7 @@ describe('the first event that is wrong is named', () => {
     [
       'dropped',
       'DELETE FROM events WHERE position = 8',
-      'dropped at event 7, position 9, ClickSpent:click-8 (account-adv-2.DE, revision 2): position 9 follows position 7',
+      'dropped at event 7, position 9, ClickSpent:click-8 (account-adv-2.DE, revision 2): it has position 9, where 8 belongs',
     ],
     [
       'dropped, and the gap closed',
@@ -173,7 +177,9 @@ describe('the first event that is wrong is named', () => {
 
   it('with a doubt where no checkpoint covers it', async () => {
     change(`UPDATE events SET data = replace(data, '91.10', '99.10') WHERE position = 26`);
-    expect(named(await verify())).toContain('no checkpoint covers it: it may be the seals that were changed');
+    expect(named(await verify())).toContain(
+      'no checkpoint that is believed covers it: it may be the seals that were changed',
+    );
   });
 
   it('by a checkpoint kept elsewhere, when log and seals were both cut off before it', async () => {
@@ -196,7 +202,11 @@ describe('a checkpoint that is wrong is named', () => {
       /does not fit its text/,
     ],
     ['what it says beside its note', `replace(data, '"treeSize":23', '"treeSize":22')`, /something else than its note/],
-    ['whose it is', `replace(data, 'ledger.example.com', 'ledger.example.org')`, /nobody signed it whose key is known/],
+    [
+      'whose it is',
+      `replace(data, 'ledger.example.com', 'ledger.example.org')`,
+      /has the key id of ledger.example.com/,
+    ],
     ['that it is a note', `replace(data, '\\n\\n', '\\n')`, /it is no signed note/],
   ])('%s', async (_, changed, reason) => {
     rmSync(`${ledger}.seals`);
@@ -206,14 +216,18 @@ describe('a checkpoint that is wrong is named', () => {
     expect(faults[0]!.detail).toMatch(reason);
   });
 
-  it('one of another key', async () => {
+  it('one of another key is no fault, and vouches for nothing', async () => {
     const stranger = new Sealed(SqliteEventStore.open(folder.path('stranger.db')), folder.path('stranger.db'));
     const other = parseVerifierKey(stranger.key.verifierKey());
     await stranger.close();
     rmSync(`${ledger}.key`);
-    const { faults, checkpoints } = await ledgerVerdict(settings(), [other]);
-    expect(checkpoints).toBe(0);
-    expect(faults[0]!.detail).toBe('nobody signed it whose key is known');
+    const id = vkey.split('+')[1];
+    expect(await ledgerVerdict(settings(), [other])).toMatchObject({
+      outcome: 'unvouched',
+      faults: [],
+      checkpoints: 0,
+      remarks: [`the checkpoint at event 10 is signed by key id ${id} (ledger.example.com), which was not given`],
+    });
   });
 });
 
@@ -253,6 +267,7 @@ describe('a log file alone', () => {
     const verdict = await verifyLogFile(read(lines), told());
     expect(verdict).toEqual({ ...ofLedger, sealed: null });
     expect(await verifyLogFile(read(lines), { notes: '', verifiers: null })).toMatchObject({
+      outcome: 'unvouched',
       faults: [],
       signatures: 'not checked',
       checkpoints: 2,

@@ -307,7 +307,8 @@ describe('on the command line', () => {
     'exports a log that can be verified by itself',
     () => {
       expect(run('export', 'log', '--out', 'log.ndjson').status).toBe(0);
-      expect(run('verify', 'log.ndjson').status).toBe(0);
+      // By its own hashes: nobody vouches for it.
+      expect(run('verify', 'log.ndjson').status).toBe(4);
     },
     COMMANDS_MS,
   );

@@ -252,6 +252,20 @@ describe('correlation', () => {
 });
 
 describe('the log', () => {
+  it('tells what was found wrong before the service listened, and that a signing key was made', async () => {
+    writeFileSync(join(directory, 'ledger.db.seals'), 'no database at all'.repeat(500));
+    const client = await start();
+    await client.append(opened('adv-1', 'DE', 'EUR'));
+    expect((await client.post('/v1/audit/checkpoints', {})).status).toBe(200);
+    const told = log().flatMap(({ level, logger, message }) => (logger === 'seals' ? [`${String(level)}: ${String(message)}`] : []));
+    expect(told).toEqual([
+      expect.stringMatching(/^warn: .*seals/),
+      expect.stringMatching(
+        /^warn: a signing key was made: .*ledger\.db\.key; its verifier key, .* promoledger\+\w+\+/,
+      ),
+    ]);
+  });
+
   it('holds no secret and nothing personal, wherever a request puts it', async () => {
     const client = await start();
     const secret = 'Zq7Xw9secret';

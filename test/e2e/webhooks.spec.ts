@@ -132,6 +132,24 @@ describe('a webhook', () => {
     expect((await client.get('/v1/webhooks/dead-letters?endpoint=A')).status).toBe(400);
   });
 
+  it('that is a dead letter is dropped when somebody says so', async () => {
+    const client = await serving(configured());
+    receiver.answer = (out) => void out.writeHead(500).end();
+    for (let n = 0; n < 3; n += 1) await grant(client);
+    await endpointIs(client, { queued: 0, deadLetters: 3 });
+    const drop = async (path: string) => {
+      const answer = await fetch(`${client.url}/v1/webhooks/${path}`, { method: 'DELETE' });
+      return [answer.status, await answer.json()];
+    };
+    const { body } = await client.get<Listed<{ id: string }>>('/v1/webhooks/dead-letters');
+    expect(await drop(`dead-letters/${body.items[0]!.id}`)).toEqual([200, { discarded: 1 }]);
+    expect(await drop(`dead-letters/${body.items[0]!.id}`)).toMatchObject([404, { code: 'not-found' }]);
+    expect(await drop('dead-letters/x')).toMatchObject([404, { code: 'not-found' }]);
+    expect(await drop('crm/dead-letters')).toEqual([200, { discarded: 2 }]);
+    expect(await drop('nobody/dead-letters')).toMatchObject([404, { code: 'not-found' }]);
+    await endpointIs(client, { deadLetters: 0, queued: 0, state: 'active' });
+  });
+
   it('is not sent any more to a receiver that is gone', async () => {
     const client = await serving(configured());
     receiver.answer = (out) => void out.writeHead(410).end();
@@ -140,6 +158,8 @@ describe('a webhook', () => {
     await grant(client);
     await endpointIs(client, { state: 'disabled', deadLetters: 2, queued: 0 });
     expect(receiver.received).toHaveLength(1);
+    const metrics = await (await fetch(`${client.url}/metrics`)).text();
+    expect(metrics).toMatch(/^promoledger_webhook_disabled\{endpoint="crm"\} 1$/m);
   });
 
   it('tells an endpoint of the kinds that it wants alone', async () => {

@@ -4,8 +4,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { type CountersAt, openCounters } from '../../src/http/limits/counters.js';
 import { OperationsPerHour, rateLimitHeaders, ruleOf } from '../../src/http/limits/operations.js';
 import type { Scope } from '../../src/http/scopes.js';
@@ -134,7 +135,23 @@ describe.each(PLACES)('operations in an hour, counted in %s', (name, at) => {
     expect(taken.reduce((sum, { count }) => sum + count, 0)).toBe(100);
   });
 
+  it('that are refused take nothing from those beside them, not for a moment', async () => {
+    const other = open(at());
+    if (name === 'Redis') await sleep(300);
+    // In memory each has its own.
+    const beside = name === 'memory' ? operations : other;
+    await operations.take('g', facts(80), 'all');
+    const large = Array.from({ length: 50 }, () => beside.take('g', facts(90), 'all'));
+    const single = Array.from({ length: 20 }, () => operations.take('g', facts(1), 'all'));
+    expect((await Promise.all(large)).filter(({ count }) => count > 0)).toEqual([]);
+    expect((await Promise.all(single)).filter(({ short }) => short)).toEqual([]);
+    expect(await beside.take('g', facts(1), 'all')).toMatchObject({ count: 0, short: { remaining: 0 } });
+    other.close();
+  });
+
   it('of a scope without a limit are not counted', async () => {
+    const mixed: Scope[] = ['audit:read', 'ledger:read', 'audit:read', 'ledger:read', 'ledger:read', 'ledger:read'];
+    expect(await operations.take('h', mixed, 'first')).toMatchObject({ count: 5, standings: [{ remaining: 0 }] });
     expect(await operations.take('a', ['audit:read'], 'all')).toEqual({ count: 1, standings: [], short: undefined });
   });
 });
@@ -152,6 +169,20 @@ describe('the file of the limits', () => {
     });
     after.close();
     expect(readFileSync(path).includes('someone')).toBe(false);
+  });
+
+  it('keeps no counter whose hour is over, for as long as the process lives', async () => {
+    const path = join(directory, 'swept.limits');
+    const operations = open({ path });
+    const begun = Date.now();
+    for (const client of ['a', 'b', 'c']) await operations.take(client, facts(1), 'all');
+    const now = jest.spyOn(Date, 'now').mockReturnValue(begun + 2 * 3_600_000);
+    expect(await operations.take('a', facts(100), 'all')).toMatchObject({ count: 100 });
+    now.mockRestore();
+    const db = new DatabaseSync(path, { readOnly: true });
+    expect(db.prepare('SELECT points FROM operations').all()).toEqual([{ points: 100 }]);
+    db.close();
+    operations.close();
   });
 
   it('that cannot be written is told, and counted in memory meanwhile', async () => {

@@ -6,6 +6,7 @@ import { instantOf } from '../../src/kernel/instant.js';
 import { Gauges } from '../../src/observability/gauges.js';
 import { Figures } from '../../src/observability/figures.js';
 import { Metrics, PREFIX } from '../../src/observability/metrics.js';
+import { Observability } from '../../src/observability/observability.js';
 import { inTime, Sampled } from '../../src/observability/sampled.js';
 import type { Queries } from '../../src/read-models/queries.js';
 import type { ReadModels } from '../../src/read-models/read-models.js';
@@ -89,6 +90,17 @@ describe('alerts', () => {
     const parts = ['**Symptom**', '**Cause**', '**Look at**', '**Do**'];
     expect(sections.filter((section) => !parts.every((part) => section.includes(part)))).toEqual([]);
   });
+
+  it('tell that the service is gone, and of an endpoint that says it is: neither has a lag', () => {
+    const rules = [...ALERTS.matchAll(/- alert: (\w+)\n +expr: (.+)\n/g)].map(([, name, expr]) => [name, expr]);
+    expect(Object.fromEntries(rules)).toMatchObject({
+      PromoledgerDown: 'up{job="promoledger"} == 0',
+      PromoledgerGone: 'absent(up{job="promoledger"})',
+      PromoledgerWebhookDisabled: expect.stringContaining('promoledger_webhook_disabled) == 1'),
+      PromoledgerWebhookDeadLetters: 'delta(promoledger_webhook_dead_letters[1h]) > 0',
+      PromoledgerReadModelsHeld: 'promoledger_projection_held == 1',
+    });
+  });
 });
 
 describe('settings', () => {
@@ -103,6 +115,61 @@ describe('settings', () => {
 
   it('are all in the README, and no others', () => {
     expect(inTable(README, '### Settings').sort()).toEqual([...read].sort());
+  });
+});
+
+describe('read models', () => {
+  const observed = async () => {
+    const lines: string[] = [];
+    const { observability: settings } = loadSettings({ PROMOLEDGER_LOG_FORMAT: 'json' });
+    const seen = await Observability.open(settings, { sink: (line) => lines.push(line) });
+    const values = async () => {
+      const text = await seen.metrics.registry.metrics();
+      const found = text.matchAll(/^promoledger_projection_(stopped|held|rebuilding) (\d)$/gm);
+      return Object.fromEntries([...found].map(([, name, value]): [string, number] => [name!, Number(value)]));
+    };
+    return { projections: seen.projections, metrics: seen.metrics, lines, values };
+  };
+
+  it('that wait for a disk are held, not stopped, until they go on by themselves; one line tells it', async () => {
+    const { projections, lines, values } = await observed();
+    for (let second = 0; second < 3; second += 1) projections.held(new Error('full'));
+    expect(await values()).toMatchObject({ held: 1, stopped: 0 });
+    expect(lines).toHaveLength(1);
+    projections.projected(1n, 1, 0);
+    expect(await values()).toMatchObject({ held: 0, stopped: 0 });
+    projections.held(new Error('full'));
+    expect(lines).toHaveLength(2);
+    projections.stopped(new Error('a fault'));
+    expect(await values()).toMatchObject({ held: 0, stopped: 1 });
+  });
+
+  it('that are built anew are told while it lasts', async () => {
+    const { metrics: own, values } = await observed();
+    const away = async () => Promise.reject(new Error('away'));
+    const figures = { lag: away, runs: away, expiring: away, isRebuilding: true };
+    const gauges = new Gauges(own, figures as unknown as Figures, { ledger: null, cache: null });
+    await gauges.refresh();
+    expect(await values()).toMatchObject({ rebuilding: 1, stopped: 0, held: 0 });
+    figures.isRebuilding = false;
+    await gauges.refresh();
+    expect(await values()).toMatchObject({ rebuilding: 0 });
+  });
+});
+
+describe('webhooks', () => {
+  it('tell which endpoint is disabled, and what was forgotten of it', async () => {
+    const registry = new Metrics().registry;
+    const standing = { queued: 0, deadLetters: 3, lagSeconds: 0 };
+    const { forgotten } = webhookMetrics(registry, () => [
+      { id: 'crm', state: 'active', ...standing },
+      { id: 'gone', state: 'disabled', ...standing },
+    ]);
+    forgotten('gone', 12);
+    const text = await registry.metrics();
+    expect(text).toContain('\npromoledger_webhook_disabled{endpoint="crm"} 0\n');
+    expect(text).toContain('\npromoledger_webhook_disabled{endpoint="gone"} 1\n');
+    expect(text).toContain('\npromoledger_webhook_forgotten_total{endpoint="gone"} 12\n');
   });
 });
 

@@ -128,9 +128,6 @@ describe('queries are refused', () => {
 
 describe('refusals and faults', () => {
   it.each<[url: string, status: number, code: string]>([
-    ['/v1/accounts/a.b/DE/balance', 404, 'unknown-account'],
-    ['/v1/accounts/a/Germany/statement', 404, 'unknown-account'],
-    ['/v1/accounts/a%00/DE/clicks/k', 404, 'unknown-account'],
     ['/v1/promotions/a.b', 404, 'unknown-promotion'],
     ['/v1/accounts/%zz/DE/balance', 404, 'not-found'],
     ['/v1/accounts/LONG/DE/balance', 404, 'not-found'],

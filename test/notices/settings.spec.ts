@@ -119,6 +119,12 @@ describe('settings of webhooks', () => {
   );
 
   it('refuse to begin at what is no position', () => {
+    for (const text of ['0', '3651', '30d', '-1']) {
+      expect(faultsOf(() => loadSettings({ PROMOLEDGER_WEBHOOK_DEAD_LETTER_DAYS: text }))).toEqual([
+        'PROMOLEDGER_WEBHOOK_DEAD_LETTER_DAYS must be a number of days, 1 to 3650',
+      ]);
+    }
+    expect(loadSettings({ PROMOLEDGER_WEBHOOK_DEAD_LETTER_DAYS: '7' }).notices.deadLetterMs).toBe(7 * 86_400_000);
     expect(faultsOf(() => loadSettings({ PROMOLEDGER_WEBHOOKS_FROM: 'yesterday' }))).toEqual([
       'PROMOLEDGER_WEBHOOKS_FROM must be a position, or now',
     ]);

@@ -92,10 +92,13 @@ export class WebhookWorld {
     this.time = time;
     this.deliveries = new Deliveries(path);
     this.place(told);
-    const all = { endpoints, retriesMs: [1000, 60_000], from: null, ...settings };
+    const all = { endpoints, retriesMs: [1000, 60_000], deadLetterMs: 30 * 86_400_000, from: null, ...settings };
     this.webhooks = new Webhooks(this.feed(), this.deliveries, all, (message) => this.reports.push(message), {
       timing: time,
-      observer: { attempted: (id, outcome) => this.outcomes.push(`${id} ${outcome}`) },
+      observer: {
+        attempted: (id, outcome) => this.outcomes.push(`${id} ${outcome}`),
+        forgotten: (id, letters) => this.outcomes.push(`${id} forgot ${letters}`),
+      },
       send: async (to, message, nowMs, gone) => {
         this.sent.push({ endpoint: to.id, message, atMs: nowMs });
         return this.answer(message, gone);

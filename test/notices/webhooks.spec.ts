@@ -198,6 +198,88 @@ describe('what was delivered', () => {
   });
 });
 
+describe('dead letters', () => {
+  const DAY_MS = 86_400_000;
+  const dying = async (world: WebhookWorld): Promise<WebhookWorld> => {
+    world.answer = () => failed();
+    return world.start();
+  };
+
+  it('are dropped when they are older than the settings say, counted and told', async () => {
+    const world = await dying(new WebhookWorld([endpoint('crm'), endpoint('other')], { deadLetterMs: 2 * DAY_MS }));
+    await world.tell(notice(1), notice(2));
+    await world.time.pass(DAY_MS);
+    await world.tell(notice(3));
+    await world.time.pass(DAY_MS);
+    const left = () => world.webhooks.deadLetters(0, 10, null).map(({ noticeId }) => noticeId.slice(-2));
+    expect(left()).toHaveLength(6);
+    await world.time.pass(3_600_000);
+    expect(left()).toEqual(['c3', 'c3']);
+    expect(world.outcomes.filter((each) => each.includes('forgot'))).toEqual(['crm forgot 2', 'other forgot 2']);
+    expect(world.reports.at(-1)).toBe('2 dead letters of the webhook endpoint other are too old and were dropped');
+    await world.webhooks.stop();
+  });
+
+  it('are dropped when somebody says so, one or all of an endpoint', async () => {
+    const world = await dying(new WebhookWorld([endpoint('crm'), endpoint('other')]));
+    await world.tell(notice(1), notice(2));
+    await world.time.pass(DAY_MS);
+    const [first] = world.webhooks.deadLetters(0, 10, 'crm');
+    expect(world.webhooks.discard(Number(first!.id))).toEqual({ discarded: 1 });
+    expect(world.webhooks.discard(Number(first!.id))).toMatchObject({ refused: 'not-found' });
+    expect(world.webhooks.endpoints()).toMatchObject([{ deadLetters: 1 }, { deadLetters: 2 }]);
+    expect(world.webhooks.discardAll('crm')).toEqual({ discarded: 1 });
+    expect(world.webhooks.discardAll('crm')).toEqual({ discarded: 0 });
+    expect(world.webhooks.discardAll('nobody')).toMatchObject({ refused: 'not-found' });
+    expect(world.webhooks.endpoints()).toMatchObject([{ deadLetters: 0 }, { deadLetters: 2 }]);
+    await world.webhooks.stop();
+  });
+
+  it('are what was queued for an endpoint that is taken out of the settings, and can be dropped', async () => {
+    const path = join(directory, 'notices');
+    const before = await dying(new WebhookWorld([endpoint('crm'), endpoint('left')], { path }));
+    await before.tell(notice(1), notice(2));
+    await before.webhooks.stop();
+    const after = await new WebhookWorld([endpoint('crm')], { path }, [notice(1), notice(2)]).start();
+    expect(after.reports).toEqual(['the webhook endpoint left was taken out: what was queued is 2 dead letters']);
+    expect(after.webhooks.deadLetters(0, 10, 'left')).toMatchObject([
+      { noticeId: notice(1).id, why: 'the endpoint was taken out' },
+      { noticeId: notice(2).id },
+    ]);
+    expect(after.webhooks.endpoints()).toMatchObject([{ id: 'crm', deadLetters: 0 }]);
+    expect(after.webhooks.discardAll('left')).toEqual({ discarded: 2 });
+    await after.webhooks.stop();
+  });
+});
+
+describe('a clock that ran ahead and is put right', () => {
+  const YEAR_MS = 365 * 86_400_000;
+
+  it('leaves nothing waiting for longer than the longest delay, after a start or without one', async () => {
+    for (const isRestarted of [true, false]) {
+      const path = join(directory, `notices-${isRestarted}`);
+      const time = new ManualTime();
+      let world = await new WebhookWorld([endpoint('crm')], { path, time }).start();
+      time.nowMs += YEAR_MS;
+      world.answer = () => failed();
+      await world.tell(notice(1));
+      expect(world.ids).toEqual(['c1']);
+      if (isRestarted) await world.webhooks.stop();
+      time.nowMs -= YEAR_MS;
+      if (isRestarted) world = new WebhookWorld([endpoint('crm')], { path, time }, [notice(1)]);
+      const sentBefore = world.sent.length;
+      world.answer = () => ({ outcome: 'delivered' });
+      if (isRestarted) await world.start();
+      // Something is told, or an hour has passed: either wakes who sends.
+      else await world.tell(notice(2));
+      await time.pass(24 * 3_600_000);
+      expect(world.ids.slice(sentBefore)).toContain('c1');
+      expect(world.webhooks.endpoints()).toMatchObject([{ queued: 0 }]);
+      await world.webhooks.stop();
+    }
+  });
+});
+
 describe('a process that ends', () => {
   it('is waited for a little; what it leaves is sent after the next start, and nothing is left out', async () => {
     const path = join(directory, 'notices');

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { ReadModelDatabase } from '../../src/read-models/database.js';
@@ -55,6 +58,26 @@ describe('lanes', () => {
     const sumAt2 = times.reduce((sum, at, index) => (at <= 2 ? sum + BigInt(index + 1) : sum), 1000n);
     expect(lanes.sums(OWNER, 2, 100n)[0]).toBe(sumAt2);
     db.close();
+  });
+
+  it('are seen by who asks while another thread, or another connection, adds to them', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'promoledger-'));
+    const [writing, reading] = [0, 1].map(() => new ReadModelDatabase(join(folder, 'lanes.db'))) as [
+      ReadModelDatabase,
+      ReadModelDatabase,
+    ];
+    const [writer, reader] = [writing, reading].map((each) => new Lanes(each, 'test_lanes', ['amount'])) as [
+      Lanes,
+      Lanes,
+    ];
+    expect(reader.sums(OWNER, 100, 100n)).toEqual([0n]);
+    [50, 40, 60].forEach((effectiveMs, index) => {
+      writer.add(OWNER, effectiveMs, BigInt(index + 1), [7n]);
+      expect(reader.sums(OWNER, 100, 100n)).toEqual([7n * BigInt(index + 1)]);
+      expect(reader.lanesOf(OWNER)).toBe(writer.lanesOf(OWNER));
+    });
+    for (const each of [writing, reading]) each.close();
+    rmSync(folder, { recursive: true });
   });
 
   it('are few', () => {

@@ -3,10 +3,8 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CalledBy, type Caller } from '../../http/caller.js';
 import { AdvertiserId, InstantField, MarketplaceCode, PromotionId } from '../../http/fields.js';
 import { Answers, Refuses } from '../../http/openapi.js';
-import { ProblemError } from '../../http/problem.js';
 import { answered, Checked, MomentQuery, Nothing, PageQuery, performed } from '../../http/questions.js';
 import { Needs } from '../../http/scopes.js';
-import { DOTLESS_IDENTIFIER, MARKETPLACE } from '../../kernel/identifiers.js';
 import type { Instant } from '../../kernel/instant.js';
 import { Queries } from '../../read-models/queries.js';
 import { ExpiryRuns } from '../expiry.js';
@@ -61,8 +59,7 @@ export class AccountsController {
   @ApiOperation({ summary: 'What an account has, credit by credit.' })
   @Answers('The balance.', examples.balance)
   @Refuses('invalid-command', 'unknown-account', 'not-caught-up')
-  balance(@Param() path: AccountPath, @Query(Checked) query: MomentQuery): Promise<object> {
-    const { advertiserId, marketplace } = possible(path);
+  balance(@Param() { advertiserId, marketplace }: AccountPath, @Query(Checked) query: MomentQuery): Promise<object> {
     return answered(this.queries, query, (moment) => this.queries.balance(moment, advertiserId, marketplace));
   }
 
@@ -71,8 +68,10 @@ export class AccountsController {
   @ApiOperation({ summary: 'What changed the balance, in effective order.' })
   @Answers('A page of lines.', examples.statement)
   @Refuses('invalid-command', 'unknown-account', 'not-caught-up')
-  statement(@Param() path: AccountPath, @Query(Checked) query: StatementQuery): Promise<object> {
-    const { advertiserId, marketplace } = possible(path);
+  statement(
+    @Param() { advertiserId, marketplace }: AccountPath,
+    @Query(Checked) query: StatementQuery,
+  ): Promise<object> {
     return answered(this.queries, query, (moment, own) =>
       this.queries.statement(moment, advertiserId, marketplace, own),
     );
@@ -84,11 +83,10 @@ export class AccountsController {
   @Answers('The click.', examples.click)
   @Refuses('invalid-command', 'unknown-account', 'unknown-click', 'not-caught-up')
   click(
-    @Param() path: AccountPath,
+    @Param() { advertiserId, marketplace }: AccountPath,
     @Param('clickId') clickId: string,
     @Query(Checked) query: MomentQuery,
   ): Promise<object> {
-    const { advertiserId, marketplace } = possible(path);
     return answered(this.queries, query, (moment) => this.queries.click(moment, advertiserId, marketplace, clickId));
   }
 
@@ -98,7 +96,6 @@ export class AccountsController {
   @Answers('An item for every product.', examples.qualification)
   @Refuses('invalid-command', 'unknown-promotion', 'not-caught-up')
   qualification(@Param() path: AccountPath, @Query(Checked) query: QualificationQuery): Promise<object> {
-    // Any name is answered, also one that no account can have.
     return answered(this.queries, query, (moment, { promotionId }) =>
       this.queries.qualification(moment, path.advertiserId, path.marketplace, promotionId),
     );
@@ -113,9 +110,4 @@ export class AccountsController {
   expire(@Query(Checked) _: Nothing, @Body(Checked) { asOf }: ExpiryRunBody): Promise<object> {
     return performed(this.queries, () => this.expiryRuns.perform(asOf), asOf);
   }
-}
-
-function possible(path: AccountPath): AccountPath {
-  if (DOTLESS_IDENTIFIER.test(path.advertiserId) && MARKETPLACE.test(path.marketplace)) return path;
-  throw new ProblemError('unknown-account', 'There is no such account.');
 }

@@ -54,7 +54,9 @@ export class ReportsController {
     summary: 'Which accounts two moments of knowledge tell differently of, and the events that made the difference.',
     description:
       'Of each account its figures before and after, its credits of which a figure changed, changes of the lapse of a ' +
-      'credit, and the first 100 of the events with the line that each added to the statement.',
+      'credit, how many events there are, and the first 20 of them with the line that each added to the statement: ' +
+      '`/v1/diff/{advertiserId}/{marketplace}` lists all. A page may be short or empty and not be the last: it is when ' +
+      '`next` is null.',
   })
   @Answers('A page of accounts, in the order in which something became known of them.', examples.diff)
   @Refuses('invalid-command', 'not-caught-up', 'store-unavailable')

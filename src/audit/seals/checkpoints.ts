@@ -1,5 +1,5 @@
 import { concatMap, timer, type Subscription } from 'rxjs';
-import type { EventStore, NewEvent } from '../../event-store/event-store.js';
+import type { EventStore, NewEvent, Position } from '../../event-store/event-store.js';
 import { CHECKPOINTS_STREAM } from '../../kernel/identifiers.js';
 import { epochMs, type Instant } from '../../kernel/instant.js';
 import { refuse, type Refusal } from '../../kernel/refusal.js';
@@ -8,6 +8,7 @@ import { checkpointText } from './notes.js';
 import type { Sealer } from './sealer.js';
 import type { SealFile } from './seal-file.js';
 import type { SigningKey } from './signing-key.js';
+import { brokenBy, lastSigned, SealBrokenError } from './soundness.js';
 
 /** Sealing is not as far as the log within the time that whoever asks may wait. */
 export class SealsLagError extends Error {
@@ -35,6 +36,8 @@ export interface CheckpointOptions {
   readonly everyMs: number | null;
   /** Told in a line what went wrong with a scheduled one. */
   readonly warn: (message: string) => void;
+  /** How long the seals are waited for, in ms, before what is sealed is signed. */
+  readonly patienceMs?: number;
 }
 
 /** Signs the log's tree, on demand and on a schedule. Several processes may: a tree of one size is signed once. */
@@ -49,17 +52,26 @@ export class Checkpoints {
     private readonly options: CheckpointOptions,
   ) {}
 
-  /** Signs all that is recorded now, or answers with the last checkpoint when there is no news. Throws SealsLagError. */
+  /**
+   * Signs what is recorded now, or as much of it as is sealed when the seals lag for long: its size says how much. Without
+   * news it answers with the last checkpoint. Throws SealsLagError when nothing new is sealed, and SealBrokenError when the
+   * tree is none that the last checkpoint's grew into: that could not be taken back.
+   */
   async sign(): Promise<Signed | Refusal> {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-      const seals = await this.sealedAll();
-      const last = await this.last();
-      const size = seals.size;
-      if (size === 0) return refuse('no-checkpoint', 'The ledger has no events yet.');
-      if (last && !hasNews(size, last.data, seals.checkpointsSince(last.data.treeSize))) return last.data;
+      const last = await lastSigned(this.store);
+      const head = await this.store.head();
+      if (head === 0n) return refuse('no-checkpoint', 'The ledger has no events yet.');
+      await this.sealer.reached(head, this.patienceMs);
+      const seals = this.toSign(last?.position ?? 0n);
+      if (last) {
+        const broken = brokenBy(last.data, seals);
+        if (broken !== undefined) throw new SealBrokenError(broken);
+        if (!hasNews(seals.size, last.data, seals.checkpointsSince(last.data.treeSize))) return last.data;
+      }
       const data = this.checkpoint(seals);
       const event: NewEvent = {
-        id: `CheckpointSigned:${size}`,
+        id: `CheckpointSigned:${data.treeSize}`,
         type: 'CheckpointSigned',
         data,
         metadata: { version: 1 },
@@ -68,7 +80,7 @@ export class Checkpoints {
       // Somebody else signed meanwhile, perhaps the same tree.
       if ('conflict' in appended || appended.repeated) continue;
       // Whoever asked for it will look it up.
-      await this.sealer.reached(appended.position, PATIENCE_MS);
+      await this.sealer.reached(appended.position, this.patienceMs);
       return data;
     }
     throw new Error(`others signed ${ATTEMPTS} checkpoints meanwhile`);
@@ -79,11 +91,13 @@ export class Checkpoints {
     const { everyMs, now, warn } = this.options;
     if (everyMs === null) return;
     const startedAt = now();
+    let told: string | undefined;
     this.subscription = timer(0, Math.min(LOOK_EVERY_MS, everyMs))
       .pipe(
         concatMap(() => {
           this.turn = this.signWhenDue(startedAt, everyMs).catch((error: unknown) => {
-            warn(`the scheduled checkpoint failed: ${String(error)}`);
+            if (told !== String(error)) warn(`the scheduled checkpoint failed: ${String(error)}`);
+            told = String(error);
           });
           return this.turn;
         }),
@@ -99,22 +113,21 @@ export class Checkpoints {
 
   /** Signs when the last one, or without one the start, is `everyMs` ago. */
   async signWhenDue(startedAt: Instant, everyMs: number): Promise<void> {
-    const since = (await this.last())?.data.signedAt ?? startedAt;
+    const since = (await lastSigned(this.store))?.data.signedAt ?? startedAt;
     if (epochMs(this.options.now()) - epochMs(since) >= everyMs) await this.sign();
   }
 
-  private async sealedAll(): Promise<SealFile> {
-    const head = await this.store.head();
-    if (await this.sealer.reached(head, PATIENCE_MS)) return this.sealer.seals;
-    throw new SealsLagError(`sealing has not come to position ${head} yet`);
+  private get patienceMs(): number {
+    return this.options.patienceMs ?? PATIENCE_MS;
   }
 
-  /** By the log, not by the seals: others may sign, too. */
-  private async last(): Promise<{ data: Signed; revision: number } | undefined> {
-    for await (const { data, revision } of this.store.read(CHECKPOINTS_STREAM, { direction: 'backwards' })) {
-      return { data: data as Signed, revision };
-    }
-    return undefined;
+  /** Only seals that are the log's, with something in them, and the last checkpoint. */
+  private toSign(lastSignedAt: Position): SealFile {
+    const { sound } = this.sealer;
+    if (!sound) throw new SealsLagError('the seals are not checked yet');
+    const { position = 0n } = sound.last ?? {};
+    if (position > 0n && position >= lastSignedAt) return sound;
+    throw new SealsLagError(`sealing has come to position ${position}, before the last checkpoint`);
   }
 
   private checkpoint(seals: SealFile): Signed {

@@ -3,10 +3,12 @@ import { parseInstant, type Instant } from '../../kernel/instant.js';
 import { HASH_BYTES, sha256 } from './event-hash.js';
 
 /**
- * Signed notes as transparency logs and their witnesses exchange them: c2sp.org/signed-note with Ed25519, and in them
- * c2sp.org/tlog-checkpoint.
+ * Signed notes as transparency logs and their witnesses exchange them: c2sp.org/signed-note with Ed25519, in them
+ * c2sp.org/tlog-checkpoint, and on them what witnesses sign, cosignature/v1 of c2sp.org/tlog-cosignature.
  */
 const ED25519 = 0x01;
+const COSIGNATURE_V1 = 0x04;
+const TIMESTAMP_BYTES = 8;
 const KEY_ID_BYTES = 4;
 const PUBLIC_KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;
@@ -14,6 +16,8 @@ const SIGNATURE_BYTES = 64;
 /** Whose notes are believed: the name and the key that stand in a verifier key (`name+id+key`). */
 export interface Verifier {
   readonly name: string;
+  /** A witness signs the time when it saw the note, too, and notes of logs that have other names. */
+  readonly isWitness: boolean;
   readonly keyId: Buffer;
   readonly publicKey: KeyObject;
 }
@@ -54,13 +58,14 @@ export function parseVerifierKey(text: string): Verifier {
   const [, name, id, encoded] = /^([^+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+={0,2})$/.exec(text) ?? [];
   const algorithmAndKey = Buffer.from(encoded ?? '', 'base64');
   if (name === undefined || !KEY_NAME.test(name)) throw new NoteError('a verifier key is name+id+key');
-  if (algorithmAndKey[0] !== ED25519 || algorithmAndKey.length !== 1 + PUBLIC_KEY_BYTES) {
-    throw new NoteError('the verifier key is not one of Ed25519');
+  const isWitness = algorithmAndKey[0] === COSIGNATURE_V1;
+  if (!(isWitness || algorithmAndKey[0] === ED25519) || algorithmAndKey.length !== 1 + PUBLIC_KEY_BYTES) {
+    throw new NoteError('the verifier key is not one of Ed25519, of a ledger or of a witness');
   }
   const keyId = keyIdOf(name, algorithmAndKey);
   if (keyId.toString('hex') !== id) throw new NoteError('the id of the verifier key is not that of its name and key');
   const jwk = { kty: 'OKP', crv: 'Ed25519', x: algorithmAndKey.subarray(1).toString('base64url') };
-  return { name, keyId, publicKey: createPublicKey({ key: jwk, format: 'jwk' }) };
+  return { name, isWitness, keyId, publicKey: createPublicKey({ key: jwk, format: 'jwk' }) };
 }
 
 /** `text` ends in a newline. */
@@ -70,31 +75,52 @@ export function signNote(text: string, name: string, privateKey: KeyObject): str
   return `${text}\n\u2014 ${name} ${signature.toString('base64')}\n`;
 }
 
-/**
- * The text of a note that one of the verifiers signed; signatures of others, such as witnesses', are passed over. Without
- * verifiers the text as it stands. Throws NoteError, also when a verifier's signature does not fit.
- */
-export function openNote(note: string, verifiers: readonly Verifier[] | null): string {
+/** A note that is taken apart. */
+export interface Note {
+  readonly text: string;
+  /** Whose signatures fit. */
+  readonly signers: readonly Verifier[];
+  /** The others, by name and key id. */
+  readonly strangers: readonly string[];
+}
+
+/** Throws NoteError when it is no note, or a signature of one of the verifiers does not fit. */
+export function openNote(note: string, verifiers: readonly Verifier[]): Note {
   const end = note.lastIndexOf('\n\n');
   const lines = note.slice(end + 2).split('\n');
   if (end < 0 || lines.pop() !== '' || lines.length === 0) throw new NoteError('it is no signed note');
   const text = note.slice(0, end + 1);
-  let isSigned = false;
+  const signers: Verifier[] = [];
+  const strangers: string[] = [];
   for (const line of lines) {
-    const [, name, encoded] = /^\u2014 (\S+) ([A-Za-z0-9+/]+={0,2})$/.exec(line) ?? [];
-    const bytes = Buffer.from(encoded ?? '', 'base64');
-    // A spelling that decodes to the same bytes would make two notes of one.
-    if (name === undefined || bytes.toString('base64') !== encoded) throw new NoteError('a line of it is no signature');
-    const keyId = bytes.subarray(0, KEY_ID_BYTES);
-    const verifier = verifiers?.find((each) => each.name === name && each.keyId.equals(keyId));
-    if (!verifier) continue;
-    const signature = bytes.subarray(KEY_ID_BYTES);
-    const fits = signature.length === SIGNATURE_BYTES && verify(null, Buffer.from(text), verifier.publicKey, signature);
-    if (!fits) throw new NoteError(`the signature of ${name} does not fit its text`);
-    isSigned = true;
+    const { name, keyId, signature } = signatureIn(line);
+    const verifier = verifiers.find((each) => each.keyId.equals(keyId));
+    if (!verifier) {
+      strangers.push(`key id ${keyId.toString('hex')} (${name})`);
+      continue;
+    }
+    // The name is hashed into the key id: under another name it is somebody else's.
+    if (verifier.name !== name) throw new NoteError(`a signature of ${name} has the key id of ${verifier.name}`);
+    if (!fits(signature, text, verifier)) throw new NoteError(`the signature of ${name} does not fit its text`);
+    signers.push(verifier);
   }
-  if (verifiers && !isSigned) throw new NoteError('nobody signed it whose key is known');
-  return text;
+  return { text, signers, strangers };
+}
+
+function signatureIn(line: string) {
+  const [, name, encoded] = /^\u2014 (\S+) ([A-Za-z0-9+/]+={0,2})$/.exec(line) ?? [];
+  const bytes = Buffer.from(encoded ?? '', 'base64');
+  // A spelling that decodes to the same bytes would make two notes of one.
+  const isOne = name !== undefined && bytes.length > KEY_ID_BYTES && bytes.toString('base64') === encoded;
+  if (!isOne) throw new NoteError('a line of it is no signature');
+  return { name, keyId: bytes.subarray(0, KEY_ID_BYTES), signature: bytes.subarray(KEY_ID_BYTES) };
+}
+
+function fits(signature: Buffer, text: string, { isWitness, publicKey }: Verifier): boolean {
+  const timestamp = isWitness ? TIMESTAMP_BYTES : 0;
+  if (signature.length !== timestamp + SIGNATURE_BYTES) return false;
+  const signed = isWitness ? `cosignature/v1\ntime ${signature.readBigUInt64BE(0)}\n${text}` : text;
+  return verify(null, Buffer.from(signed), publicKey, signature.subarray(timestamp));
 }
 
 const SIGNED_AT = 'signed-at ';

@@ -7,11 +7,7 @@ import { SealsLagError } from './checkpoints.js';
 import { eventHash, sealedEvent, type SealedEvent } from './event-hash.js';
 import { consistencyPath, inclusionPath } from './merkle.js';
 import type { Sealer } from './sealer.js';
-
-/** The log holds another event than the one that was sealed. */
-export class SealBrokenError extends Error {
-  override readonly name = 'SealBrokenError';
-}
+import { brokenBy, SealBrokenError } from './soundness.js';
 
 /** An event by its position, or by its place in its stream. */
 export type EventPlace = { readonly position: Position } | { readonly stream: string; readonly revision: number };
@@ -59,7 +55,7 @@ export interface SealStatus {
   /** Events that no checkpoint covers, other checkpoints included. */
   readonly uncoveredEvents: number;
   readonly lastCheckpoint: CheckpointView | null;
-  /** Why sealing stands still. */
+  /** Why sealing stands still; or `seal-broken: …`, when it goes on, and nothing is signed. */
   readonly failure: string | null;
 }
 
@@ -88,6 +84,7 @@ export class Proofs {
       if (lagEvents === LAG_COUNTED) break;
     }
     const last = seals.latestCheckpoint()?.data ?? null;
+    const broken = last && brokenBy(last, seals);
     return {
       treeSize: size,
       rootHash: seals.root(size).toString('hex'),
@@ -97,7 +94,7 @@ export class Proofs {
       lagSeconds: Math.max(lagMs / 1000, 0),
       uncoveredEvents: size - (last?.treeSize ?? 0),
       lastCheckpoint: last,
-      failure: failed?.message ?? null,
+      failure: failed?.message ?? (broken ? `seal-broken: ${broken}` : null),
     };
   }
 

@@ -4,13 +4,13 @@ import { CHECKPOINTS_STREAM } from '../../kernel/identifiers.js';
 import type { CheckpointSigned } from '../domain/events.js';
 import { eventHash, HASH_BYTES, sealedEvent } from './event-hash.js';
 import { foldHashes, leafHash, rootOf } from './merkle.js';
-import { openSeals, prepareStatements } from './seal-tables.js';
+import { differingPart, openSeals, openSealsToRead, prepareStatements, SealsDamagedError } from './seal-tables.js';
 
 /**
  * The tree is kept as tiles of 256 hashes: those of level 0 are event hashes, each of level n + 1 is the root of a full
  * tile of level n. A proof reads a few tiles, and the log's growth rewrites the last of each level.
  */
-const TILE_LEVELS = 8;
+export const TILE_LEVELS = 8;
 const TILE = 2 ** TILE_LEVELS;
 const TILE_BYTES = TILE * HASH_BYTES;
 const POSITION_BYTES = 8;
@@ -45,11 +45,6 @@ export interface KeptCheckpoint {
   readonly position: Position;
 }
 
-/** The file lacks what it says it has: it can be deleted and is made again from the log. */
-export class SealsDamagedError extends Error {
-  override readonly name = 'SealsDamagedError';
-}
-
 /** The last tile of a level, which is not full. */
 interface OpenTile {
   readonly hashes: Buffer;
@@ -68,8 +63,8 @@ export class SealFile {
   private readonly statements;
 
   /** `path` is a file, or '' for one that is gone when it is closed. Throws when it is damaged or somebody has it. */
-  constructor(path: string) {
-    this.db = openSeals(path);
+  constructor(path: string, open = openSeals) {
+    this.db = open(path);
     try {
       this.statements = prepareStatements(this.db);
       this.load();
@@ -77,6 +72,11 @@ export class SealFile {
       this.db.close();
       throw error;
     }
+  }
+
+  /** To compare with: nothing is written, and `add` fails. Throws SealsInUseError, too. */
+  static toRead(path: string): SealFile {
+    return new SealFile(path, openSealsToRead);
   }
 
   /** How many events are sealed. */
@@ -148,10 +148,13 @@ export class SealFile {
     return undefined;
   }
 
-  /** The last event of a stream. */
+  /** The last event of a stream: all that follows in it rests on that hash, so it must be the tree's, too. */
   head(stream: string): Head | undefined {
-    const row = this.statements.head.get(stream) as { revision: bigint; hash: Uint8Array } | undefined;
-    return row && { revision: Number(row.revision), hash: Buffer.from(row.hash) };
+    const row = this.statements.head.get(stream);
+    if (!row) return undefined;
+    const { revision, hash, leafIndex } = row as { revision: bigint; hash: Uint8Array; leafIndex: bigint };
+    if (this.entry(Number(leafIndex)).equals(hash)) return { revision: Number(revision), hash: Buffer.from(hash) };
+    throw new SealsDamagedError(`the seals have two hashes of the last event of ${stream}`);
   }
 
   /** The checkpoints whose trees have more than `after` events and whose events lie up to `known`, the smallest first. */
@@ -185,6 +188,11 @@ export class SealFile {
     return undefined;
   }
 
+  /** Which part of the file is not as in another of as many events; undefined: none. */
+  differsIn(other: SealFile): string | undefined {
+    return differingPart(this.db, other.db);
+  }
+
   close(): void {
     this.db.close();
   }
@@ -194,7 +202,7 @@ export class SealFile {
     const entry = eventHash(sealedEvent(event, head?.hash ?? null));
     inspect?.(event, { index, head, entry });
     this.append(entry, event);
-    this.statements.setHead.run(event.stream, event.revision, entry);
+    this.statements.setHead.run(event.stream, event.revision, entry, index);
     if (event.stream !== CHECKPOINTS_STREAM || event.type !== 'CheckpointSigned') return;
     const { treeSize } = event.data as CheckpointSigned['data'];
     if (Number.isSafeInteger(treeSize))

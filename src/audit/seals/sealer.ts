@@ -1,7 +1,9 @@
 import { renameSync, rmSync } from 'node:fs';
 import type { Subscription } from 'rxjs';
 import type { EventStore, Position, Recorded } from '../../event-store/event-store.js';
-import { SealFile } from './seal-file.js';
+import { SealFile, type Sealing } from './seal-file.js';
+import { SealsDamagedError } from './seal-tables.js';
+import { checkEnds, checkFullTiles } from './soundness.js';
 
 /** Events are sealed so many at a time, so that whoever else wants the event loop gets it in between. */
 const SLICE_EVENTS = 100;
@@ -21,9 +23,18 @@ interface Waiter {
   readonly done: (isSealed: boolean) => void;
 }
 
-/** Follows the log off the path of those who write it, and keeps its seals. */
+/**
+ * Follows the log off the path of those who write it, and keeps its seals. Those that it finds in its file are held against
+ * the log before anything is added to them: what is sealed wrongly once would be signed.
+ */
 export class Sealer {
   private file: SealFile;
+  /** What it found in the file is the log's. */
+  private isSound = false;
+  /** The file as far as it was checked down to its last tile. */
+  private checked: SealFile | undefined;
+  /** The file was empty, or is now: all that it has is from the log, and by this process. */
+  private isNew = false;
   private subscription: Subscription | undefined;
   private timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
   private waiting: Recorded[] = [];
@@ -39,10 +50,16 @@ export class Sealer {
     private readonly report: (message: string) => void,
   ) {
     this.file = this.openFile();
+    this.isNew ||= this.file.size === 0;
   }
 
   get seals(): SealFile {
     return this.file;
+  }
+
+  /** The seals once it is known that they are the log's: nothing else is to be signed. */
+  get sound(): SealFile | undefined {
+    return this.isSound ? this.file : undefined;
   }
 
   /** Why sealing stands still; it is tried again by itself. */
@@ -57,7 +74,7 @@ export class Sealer {
 
   /** Whether the log is sealed up to a position within `timeoutMs`. */
   reached(position: Position, timeoutMs: number): Promise<boolean> {
-    if ((this.file.last?.position ?? 0n) >= position) return Promise.resolve(true);
+    if (this.isSealed(position)) return Promise.resolve(true);
     return new Promise((resolve) => {
       const timer = setTimeout(() => waiter.done(false), timeoutMs);
       const waiter: Waiter = {
@@ -82,20 +99,39 @@ export class Sealer {
   }
 
   private async begin(): Promise<void> {
+    const { file } = this;
+    const isOver = () => this.isClosed || this.file !== file;
     try {
-      if (!(await this.belongsToTheLog()) && !this.isClosed) this.beginAnew("they are not this log's");
+      await checkEnds(this.store, file);
+      if (isOver() || this.subscription) return;
       this.failure = undefined;
-      if (!this.isClosed) this.follow();
+      this.isSound = true;
+      this.follow();
+      this.tellWaiters();
+    } catch (error) {
+      if (!isOver()) this.fail(error);
+      return;
+    }
+    void this.checkTheRest(file);
+  }
+
+  /** What no root is made of any more, and proofs are: while it goes on sealing. */
+  private async checkTheRest(file: SealFile): Promise<void> {
+    if (this.checked === file) return;
+    this.checked = file;
+    try {
+      await checkFullTiles(file, () => !this.isClosed && this.file === file);
     } catch (error) {
       this.fail(error);
     }
   }
 
-  private async belongsToTheLog(): Promise<boolean> {
-    const { last } = this.file;
-    if (!last) return true;
-    const found = await this.store.find(last.stream, [last.eventId]);
-    return found.get(last.eventId)?.position === last.position;
+  private isSealed(position: Position): boolean {
+    return this.isSound && (this.file.last?.position ?? 0n) >= position;
+  }
+
+  private tellWaiters(): void {
+    for (const waiter of [...this.waiters]) if (this.isSealed(waiter.position)) waiter.done(true);
   }
 
   private follow(): void {
@@ -119,16 +155,21 @@ export class Sealer {
     this.timer = undefined;
     const began = performance.now();
     try {
-      this.file.add(this.waiting.splice(0, SLICE_EVENTS));
+      this.file.add(this.waiting.splice(0, SLICE_EVENTS), this.inspect);
       this.told = undefined;
       if (this.waiting.length > 0) this.sealMore(performance.now() - began);
       else if (!this.subscription) this.follow();
     } catch (error) {
       return this.fail(error);
     }
-    const { position } = this.file.last!;
-    for (const waiter of [...this.waiters]) if (waiter.position <= position) waiter.done(true);
+    this.tellWaiters();
   }
+
+  /** A stream goes on where the seals end it, or they have lost its end. Seals made from the log have what the log has. */
+  private readonly inspect = ({ stream, revision }: Recorded, { head }: Sealing): void => {
+    if (this.isNew || revision === (head?.revision ?? -1) + 1) return;
+    throw new SealsDamagedError(`the seals do not have what comes before revision ${revision} of ${stream}`);
+  };
 
   /** At once on a loop that nobody else wants; otherwise the log lags, and those who write to it do not wait. */
   private sealMore(sliceMs: number): void {
@@ -150,8 +191,21 @@ export class Sealer {
     }
   }
 
+  /** Seals that are not the log's are made anew from it; what else failed is tried again. */
   private fail(error: unknown): void {
     if (this.isClosed) return;
+    if (isDamage(error) && !this.isNew) {
+      try {
+        this.beginAnew((error as Error).message);
+        return void this.begin();
+      } catch (failure) {
+        return this.standStill(failure);
+      }
+    }
+    this.standStill(error);
+  }
+
+  private standStill(error: unknown): void {
     this.failure = error instanceof Error ? error : new Error(String(error));
     if (this.told !== this.failure.message) this.report(`sealing stands still, and is tried: ${this.failure.message}`);
     this.told = this.failure.message;
@@ -181,12 +235,15 @@ export class Sealer {
   }
 
   private beginAnew(reason: string): void {
+    this.pause();
+    this.isSound = false;
     this.file.close();
     this.file = this.setAside(reason);
   }
 
   /** What another tree sealed may be evidence: it is kept, once, and never overwritten. */
   private setAside(reason: string): SealFile {
+    this.isNew = true;
     if (this.path === '') return new SealFile('');
     const aside = `${this.path}.${new Date().toISOString().replace(/[-:.]/g, '')}`;
     renameSync(this.path, aside);
@@ -197,5 +254,10 @@ export class Sealer {
 }
 
 const SQLITE_BUSY = 5;
+const SQLITE_CORRUPT = 11;
+const SQLITE_NOTADB = 26;
 
-const isInUse = (error: unknown): boolean => (error as { errcode?: number }).errcode === SQLITE_BUSY;
+const errcodeOf = (error: unknown): number => (error as { errcode?: number }).errcode ?? 0;
+const isInUse = (error: unknown): boolean => errcodeOf(error) === SQLITE_BUSY;
+const isDamage = (error: unknown): boolean =>
+  error instanceof SealsDamagedError || [SQLITE_CORRUPT, SQLITE_NOTADB].includes(errcodeOf(error) & 0xff);

@@ -1,6 +1,6 @@
 /** What a verification finds. */
 export type FaultKind =
-  'altered' | 'dropped' | 'inserted' | 'reordered' | 'unreadable' | 'checkpoint' | 'seals' | 'file';
+  'altered' | 'dropped' | 'inserted' | 'reordered' | 'unreadable' | 'checkpoint' | 'split-view' | 'seals' | 'file';
 
 /** The first thing that one of the checks found. */
 export interface LedgerFault {
@@ -15,7 +15,12 @@ export interface LedgerFault {
 }
 
 export interface Verdict {
-  /** In the order of the log. None: the ledger is what was sealed. */
+  /**
+   * `vouched`: it is what was sealed, by a checkpoint that is believed or by the seals beside it. `unvouched`: it is
+   * consistent in itself, and nobody says that it is the ledger it was. `differs`: there are faults.
+   */
+  readonly outcome: 'vouched' | 'unvouched' | 'differs';
+  /** In the order of the log. */
   readonly faults: readonly LedgerFault[];
   readonly events: number;
   readonly rootHash: string;
@@ -27,7 +32,9 @@ export interface Verdict {
   /** Events that the seals beside the ledger hold; null when there are none. */
   readonly sealed: number | null;
   readonly remarks: readonly string[];
+  /** What was to be used for it and could not be, such as the key; null: nothing. */
+  readonly refused: string | null;
 }
 
 /** What to do about a fault of the seals alone. */
-export const SEALS_DAMAGED = 'the file of seals is damaged (delete it: it is made again from the log)';
+export const SEALS_DAMAGED = 'the file of seals is damaged (keep it, and set it aside: it is made again from the log)';

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -58,8 +57,8 @@ function endWith({ endsAtMs }: Caller, { raw }: FastifyReply): void {
 
 const needOf = ({ routeOptions }: FastifyRequest) => (routeOptions.config as Partial<RouteNeed>).need;
 
-/** No account will ever have this name: nobody can know it before the process is over. */
-const NOBODY = `nobody:${randomUUID()}`;
+/** No account will ever have this name: brackets are in no identifier, so nobody can open one. */
+const NOBODY = '(nobody)';
 
 /**
  * Whoever lies beyond a caller's bounds is asked for under a name that nobody has, so that the answer is in every byte

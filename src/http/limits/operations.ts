@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { type RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Scope } from '../scopes.js';
-import { type Counters, HOUR_SECONDS } from './counters.js';
+import { type Counters, HOUR_SECONDS, type Run } from './counters.js';
 
 /** How a client stands with one limit, after what was just counted. */
 export interface Standing {
@@ -27,55 +26,57 @@ export interface Taken {
  * APIs count them. The hour begins with a client's first operation. What is refused for want of them is not counted.
  */
 export class OperationsPerHour {
-  private readonly limiters: ReadonlyMap<Scope, RateLimiterAbstract>;
-
   constructor(
-    quotas: ReadonlyMap<Scope, number>,
+    private readonly quotas: ReadonlyMap<Scope, number>,
     private readonly counters: Counters,
-  ) {
-    this.limiters = new Map([...quotas].map(([scope, quota]) => [scope, counters.limiter(quota)]));
-  }
+  ) {}
 
   /** Takes operations, each named by its scope: `all` of them or none, or as many as there are of the `first`. */
   async take(subject: string, wanted: readonly Scope[], how: 'all' | 'first'): Promise<Taken> {
-    const limited = [...Map.groupBy(wanted, (scope) => scope)].filter(([scope]) => this.limiters.has(scope));
-    const charges = await Promise.all(limited.map(([scope, some]) => this.charge(subject, scope, some.length)));
-    const left = new Map(charges.map(({ standing, granted }) => [standing.scope, granted]));
-    const firstShort = wanted.findIndex((scope) => {
-      const some = left.get(scope);
-      if (some) left.set(scope, some - 1);
-      return some === 0;
+    const scopes = [...new Set(wanted)].filter((scope) => this.quotas.has(scope));
+    if (scopes.length === 0) return { count: wanted.length, standings: [], short: undefined };
+    const limits = scopes.map((scope) => ({ key: keyOf(subject, scope), quota: this.quotas.get(scope)! }));
+    const limited = wanted.filter((scope) => this.quotas.has(scope));
+    const { count, short, after } = await this.counters.take(limits, runsOf(limited, scopes), how);
+    const standings = scopes.map((scope, i): Standing => {
+      const { used, endsInMs } = after[i]!;
+      const { quota } = limits[i]!;
+      return {
+        scope,
+        quota,
+        remaining: Math.max(0, quota - used),
+        resetSeconds: Math.max(1, Math.ceil(endsInMs / 1000)),
+      };
     });
-    const refusesAll = firstShort >= 0 && how === 'all';
-    for (const charge of charges) {
-      const { scope } = charge.standing;
-      const unused = refusesAll ? charge.granted : left.get(scope)!;
-      if (unused > 0) await this.limiters.get(scope)!.reward(keyOf(subject, scope), unused);
-      charge.standing.remaining += unused;
-    }
-    const standings = charges.map(({ standing }) => standing);
-    return {
-      count: firstShort < 0 ? wanted.length : refusesAll ? 0 : firstShort,
-      standings,
-      short: standings.find(({ scope }) => scope === wanted[firstShort]),
-    };
-  }
-
-  /** As many of `wanted` (at least 1) as there are. */
-  private async charge(subject: string, scope: Scope, wanted: number) {
-    const limiter = this.limiters.get(scope)!;
-    const key = keyOf(subject, scope);
-    const counted = await consumed(limiter, key, wanted);
-    const free = Math.max(0, limiter.points - (counted.consumedPoints - wanted));
-    const granted = Math.min(wanted, free);
-    if (granted < wanted) await limiter.reward(key, wanted - granted);
-    const resetSeconds = Math.max(1, Math.ceil(counted.msBeforeNext / 1000));
-    return { granted, standing: { scope, quota: limiter.points, remaining: free - granted, resetSeconds } };
+    if (short === undefined) return { count: wanted.length, standings, short };
+    return { count: how === 'all' ? 0 : placeOf(count, wanted, this.quotas), standings, short: standings[short] };
   }
 
   close(): void {
     this.counters.close();
   }
+}
+
+/** Neighbours of one scope together. */
+function runsOf(wanted: readonly Scope[], scopes: readonly Scope[]): Run[] {
+  const runs: { limit: number; count: number }[] = [];
+  for (const scope of wanted) {
+    const limit = scopes.indexOf(scope);
+    const last = runs.at(-1);
+    if (last?.limit === limit) last.count += 1;
+    else runs.push({ limit, count: 1 });
+  }
+  return runs;
+}
+
+/** The place of the first that was not granted, where so many were that have a limit. */
+function placeOf(granted: number, wanted: readonly Scope[], quotas: ReadonlyMap<Scope, number>): number {
+  let left = granted;
+  return wanted.findIndex((scope) => {
+    if (!quotas.has(scope)) return false;
+    left -= 1;
+    return left < 0;
+  });
 }
 
 /** The rule in words, for the `detail` of a refusal. */
@@ -100,13 +101,3 @@ export const rateLimitHeaders = (standings: readonly Standing[]): Readonly<Recor
 /** Of a subject nothing is kept that names it. */
 const keyOf = (subject: string, scope: Scope): string =>
   createHash('sha256').update(`${scope}\n${subject}`).digest('base64url');
-
-/** The library counts first and then rejects what is too much, with the same result. */
-async function consumed(limiter: RateLimiterAbstract, key: string, points: number): Promise<RateLimiterRes> {
-  try {
-    return await limiter.consume(key, points);
-  } catch (result) {
-    if (result instanceof RateLimiterRes) return result;
-    throw result;
-  }
-}

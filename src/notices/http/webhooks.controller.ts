@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { field, rule } from '../../http/fields.js';
 import { Answers, Refuses } from '../../http/openapi.js';
@@ -67,6 +67,26 @@ export class WebhooksController {
   @Refuses('not-found', 'store-unavailable')
   resend(@Param('id') id: string, @Query(Checked) _query: Nothing, @Body(Checked) _body: Nothing): object {
     return orThrow(LETTER_ID.test(id) ? this.webhooks.resend(Number(id)) : noSuchLetter);
+  }
+
+  @Delete('dead-letters/:id')
+  @Needs('admin', 'unbound')
+  @ApiOperation({ summary: 'Drops a dead letter: it cannot be sent again. The notice itself stays in the list.' })
+  @Answers('How many were dropped.', { discarded: 1 })
+  @Refuses('not-found')
+  discard(@Param('id') id: string, @Query(Checked) _query: Nothing): object {
+    return orThrow(LETTER_ID.test(id) ? this.webhooks.discard(Number(id)) : noSuchLetter);
+  }
+
+  @Delete(':endpoint/dead-letters')
+  @Needs('admin', 'unbound')
+  @ApiOperation({
+    summary: 'Drops all dead letters of an endpoint, also of one that is not configured any more.',
+  })
+  @Answers('How many were dropped.', { discarded: 12 })
+  @Refuses('not-found')
+  discardAll(@Param('endpoint') endpoint: string, @Query(Checked) _query: Nothing): object {
+    return orThrow(this.webhooks.discardAll(endpoint));
   }
 
   @Post(':endpoint/resend')

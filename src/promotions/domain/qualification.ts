@@ -86,7 +86,14 @@ const verdictsOf = ({ rules, calendar, facts, convertAt, asOf }: Asked, product:
   evaluate(rules, calendar, product, facts, convertAt, asOf, told);
 
 const creditFor = ({ credits }: Asked, product: string, { id }: Stage): HeldCredit | undefined =>
-  credits.find((credit) => credit.product === product && (credit.stage === null || id === null || credit.stage === id));
+  credits.find((credit) => takesPlaceOf(credit, product, id));
+
+/** Whether a credit stands in the place of what a stage gives. */
+export const takesPlaceOf = (
+  { product, stage }: Pick<HeldCredit, 'product' | 'stage'>,
+  forProduct: string,
+  id: string | null,
+): boolean => product === forProduct && (stage === null || id === null || stage === id);
 
 function qualificationOf(
   asked: Asked,
