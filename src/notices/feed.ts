@@ -46,10 +46,11 @@ export class NoticeFeed {
   async now(after: Place, limit: number, bounds: Bounds = UNBOUND): Promise<readonly Placed[]> {
     const head = await this.readModels.head();
     const { notices, runner } = this.readModels;
-    const told = this.known(after, runner.position, limit, bounds);
-    if (told.length === limit || !this.isWhole(head)) return told;
+    const { position } = runner;
+    const told = this.known(after, position, limit, bounds);
+    if (told.length === limit || head > position) return told;
     const due = notices
-      .due(this.clock())
+      .due(this.clock(), position)
       .filter(({ place, notice }) => isAfter(place, after) && isWithin(bounds, notice));
     return [...told, ...due].slice(0, limit);
   }
@@ -110,11 +111,6 @@ export class NoticeFeed {
     } finally {
       gone.removeEventListener('abort', leave);
     }
-  }
-
-  private isWhole(head: Position): boolean {
-    const { notices, runner } = this.readModels;
-    return head <= runner.position && notices.tail === runner.position;
   }
 }
 
