@@ -16,64 +16,28 @@ import {
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS notices (
     position INTEGER NOT NULL, -- of the last event before it was told
-    due INTEGER NOT NULL,      -- ms: when the clock came to tell it; 0: the event at that position tells it
-    ordinal INTEGER NOT NULL,  -- among those that the event tells, from 0; of what the clock tells the credit's id below
+    ordinal INTEGER NOT NULL,  -- among those told there, from 0
     advertiser_id TEXT NOT NULL,
     marketplace TEXT NOT NULL,
     notice TEXT NOT NULL,      -- JSON
-    PRIMARY KEY (position, due, ordinal)
+    PRIMARY KEY (position, ordinal)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX IF NOT EXISTS notices_by_advertiser ON notices (advertiser_id, position, due, ordinal);
+  CREATE INDEX IF NOT EXISTS notices_by_advertiser ON notices (advertiser_id, position, ordinal);
   CREATE TABLE IF NOT EXISTS notice_credits (
     id INTEGER PRIMARY KEY,
     account TEXT NOT NULL,
-    advertiser_id TEXT NOT NULL,
-    marketplace TEXT NOT NULL,
     credit_id TEXT NOT NULL,
     due INTEGER,               -- ms: from when on the clock tells that it is about to end; null: it need not
-    since INTEGER NOT NULL,    -- position of the event that made it due then
     credit TEXT NOT NULL,      -- JSON, amounts in minor units
     UNIQUE (account, credit_id)
   ) STRICT;
-  CREATE INDEX IF NOT EXISTS notice_credits_due ON notice_credits (due, id) WHERE due IS NOT NULL;
-  CREATE INDEX IF NOT EXISTS notice_credits_since ON notice_credits (since) WHERE due IS NOT NULL;
-  CREATE INDEX IF NOT EXISTS notice_credits_by_advertiser ON notice_credits (advertiser_id, due, id)
-    WHERE due IS NOT NULL;
-  CREATE INDEX IF NOT EXISTS notice_credits_by_marketplace ON notice_credits (marketplace, due, id)
-    WHERE due IS NOT NULL`;
-
-/** So many credits are settled at once. */
-const PIECE = 500;
+  CREATE INDEX IF NOT EXISTS notice_credits_due ON notice_credits (due, id) WHERE due IS NOT NULL`;
 
 /** Where a notice stands among all: what a reader resumes after. */
 export interface Place {
   readonly position: Position;
-  /** ms since 1970 when the clock came to tell it; 0 when the event at `position` tells it: those come first. */
-  readonly due: number;
   readonly ordinal: number;
 }
-
-/** A reader was told, as of an event, all that was due by then. */
-export interface ToldByClock {
-  readonly position: Position;
-  readonly dueMs: number;
-}
-
-const IN = (column: string, list: string) => `${column} IN (SELECT value FROM json_each(${list}))`;
-
-/**
- * What is due by ?1 after (?2, ?3), and what was made due behind the position ?4 for a time up to ?5 and after (?6, ?7), at
- * most ?8. Of bound readers only what is theirs (?9, ?10) is looked at, and what was recorded since they looked last.
- */
-const dueOf = (index: string, theirs: string): string => `
-  SELECT due, id, credit FROM notice_credits INDEXED BY notice_credits_${index}
-    WHERE due IS NOT NULL AND ${theirs} AND due <= ?1 AND (due, id) > (?2, ?3)
-      AND (?9 IS NULL OR ${IN('advertiser_id', '?9')}) AND (?10 IS NULL OR ${IN('marketplace', '?10')})
-  UNION ALL
-  SELECT due, id, credit FROM notice_credits INDEXED BY notice_credits_since
-    WHERE due IS NOT NULL AND since > ?4 AND due <= ?5 AND (due, id) > (?6, ?7)
-      AND (?9 IS NULL OR ${IN('advertiser_id', '?9')}) AND (?10 IS NULL OR ${IN('marketplace', '?10')})
-  ORDER BY due, id LIMIT ?8`;
 
 export interface Placed {
   readonly place: Place;
@@ -96,25 +60,20 @@ export class NoticesModel implements ReadModel {
   ) {
     db.create(SCHEMA);
     this.statements = {
-      tell: db.prepare('INSERT INTO notices VALUES (?, ?, ?, ?, ?, ?)'),
-      all: db.prepare(`SELECT position, due, ordinal, notice FROM notices
-        WHERE (position, due, ordinal) > (?1, ?2, ?3) AND position <= ?4
-          AND (?5 IS NULL OR ${IN('marketplace', '?5')})
-        ORDER BY position, due, ordinal LIMIT ?6`),
-      some: db.prepare(`SELECT position, due, ordinal, notice FROM notices
-        WHERE ${IN('advertiser_id', '?7')} AND (position, due, ordinal) > (?1, ?2, ?3) AND position <= ?4
-          AND (?5 IS NULL OR ${IN('marketplace', '?5')})
-        ORDER BY position, due, ordinal LIMIT ?6`),
+      tell: db.prepare('INSERT INTO notices VALUES (?, ?, ?, ?, ?)'),
+      ordinal: db.prepare('SELECT max(ordinal) AS ordinal FROM notices WHERE position = ?'),
+      all: db.prepare(`SELECT position, ordinal, notice FROM notices
+        WHERE (position, ordinal) > (?1, ?2) AND position <= ?3
+          AND (?4 IS NULL OR marketplace IN (SELECT value FROM json_each(?4)))
+        ORDER BY position, ordinal LIMIT ?5`),
+      some: db.prepare(`SELECT position, ordinal, notice FROM notices
+        WHERE advertiser_id IN (SELECT value FROM json_each(?6)) AND (position, ordinal) > (?1, ?2) AND position <= ?3
+          AND (?4 IS NULL OR marketplace IN (SELECT value FROM json_each(?4)))
+        ORDER BY position, ordinal LIMIT ?5`),
       credit: db.prepare('SELECT credit FROM notice_credits WHERE account = ? AND credit_id = ?'),
-      save: db.prepare(`INSERT INTO notice_credits (account, advertiser_id, marketplace, credit_id, due, since, credit)
-        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account, credit_id) DO UPDATE
-        SET due = excluded.due, since = iif(due IS excluded.due, since, excluded.since), credit = excluded.credit`),
-      settle: db.prepare('UPDATE notice_credits SET due = NULL, credit = ? WHERE id = ?'),
-      piece: db.prepare('SELECT due, id, credit FROM notice_credits WHERE due <= ? ORDER BY due, id LIMIT ?'),
-      dueOfAll: db.prepare(dueOf('due', 'TRUE')),
-      dueByAdvertiser: db.prepare(dueOf('by_advertiser', IN('advertiser_id', '?9'))),
-      dueByMarketplace: db.prepare(dueOf('by_marketplace', IN('marketplace', '?10'))),
-      lastDue: db.prepare('SELECT due, id FROM notice_credits WHERE due <= ? ORDER BY due DESC, id DESC LIMIT 1'),
+      save: db.prepare(`INSERT INTO notice_credits (account, credit_id, due, credit) VALUES (?, ?, ?, ?)
+        ON CONFLICT (account, credit_id) DO UPDATE SET due = excluded.due, credit = excluded.credit`),
+      due: db.prepare('SELECT due, credit FROM notice_credits WHERE due <= ? ORDER BY due, id'),
       nextDue: db.prepare('SELECT min(due) AS due FROM notice_credits WHERE due > ?'),
     };
   }
@@ -122,13 +81,16 @@ export class NoticesModel implements ReadModel {
   apply(event: Recorded): void {
     const recordedAt = earlier(event.recordedAt, this.clock());
     // What is recorded within one millisecond comes at once: nobody could have been told in between.
-    this.settle(plusMs(recordedAt, -1));
+    for (const { place, notice, credit } of this.fallenDue(plusMs(recordedAt, -1))) {
+      this.tell(place, notice);
+      this.save(withTold(credit, 'credit-expiring'), null);
+    }
     this.last = event.position;
     if (!event.stream.startsWith('account-') && event.type !== 'DisbursementRunCompleted') return;
     const fact = { type: event.type, data: event.data } as NoticedEvent;
     const { notices, credits } = step(fact, event.position, (creditId) => this.creditOf(event.stream, creditId));
-    notices.forEach((notice, ordinal) => this.tell({ position: event.position, due: 0, ordinal }, notice));
-    for (const credit of credits) this.save(credit, expiringFrom(credit, recordedAt), event.position);
+    notices.forEach((notice, ordinal) => this.tell({ position: event.position, ordinal }, notice));
+    for (const credit of credits) this.save(credit, expiringFrom(credit, recordedAt));
   }
 
   forget(): void {
@@ -143,11 +105,11 @@ export class NoticesModel implements ReadModel {
   /** Those after a place and told up to `known`, at most `limit`. */
   after(place: Place, known: Position, limit: number, { advertisers, marketplaces }: Bounds = UNBOUND): Placed[] {
     const within = marketplaces && JSON.stringify([...marketplaces]);
-    const asked = [place.position, place.due, place.ordinal, known, within, limit] as const;
+    const asked = [place.position, place.ordinal, known, within, limit] as const;
     const { all, some } = this.statements;
     const rows = advertisers === null ? all.all(...asked) : some.all(...asked, JSON.stringify([...advertisers]));
     return rows.map((row) => ({
-      place: { position: row['position'] as bigint, due: Number(row['due']), ordinal: Number(row['ordinal']) },
+      place: { position: row['position'] as bigint, ordinal: Number(row['ordinal']) },
       notice: JSON.parse(String(row['notice'])) as Notice,
     }));
   }
