@@ -16,7 +16,7 @@ import { LedgerFileError } from '../event-store/sqlite/ledger-file.js';
 import { loadSettings, type Settings } from '../settings.js';
 import { DIFFERS, print, REFUSED, RefusedError, UNVOUCHED, unlessRefused, withLedger, type Output } from './shell.js';
 
-interface VerifyOptions extends Output {
+export interface VerifyOptions extends Output {
   readonly checkpoints?: string;
   readonly key: readonly string[];
   readonly origin: readonly string[];
@@ -53,13 +53,13 @@ export function addAuditCommands(program: Command): void {
 const collected = (value: string, before: readonly string[]): string[] => [...before, value];
 
 /** What differs is told before anything else. */
-function exitCodeOf({ outcome, refused }: Verdict): number {
+export function exitCodeOf({ outcome, refused }: Verdict): number {
   if (outcome === 'differs') return DIFFERS;
   if (refused !== null) return REFUSED;
   return outcome === 'vouched' ? 0 : UNVOUCHED;
 }
 
-async function verdictOn(file: string | undefined, options: VerifyOptions): Promise<Verdict> {
+export async function verdictOn(file: string | undefined, options: VerifyOptions): Promise<Verdict> {
   const { checkpoints, key, origin: origins } = options;
   const progress = progressOn(process.stderr);
   const onEvent = () => progress.advance(1);
