@@ -10,6 +10,11 @@ export interface Caller extends Bounds {
   readonly scopes: ReadonlySet<Scope>;
   /** When its token or key ends, in ms since 1970; absent for never. */
   readonly endsAtMs?: number;
+  /**
+   * The same caller as it is known now, for what goes on for long: a key may have been struck out or changed since.
+   * Throws a problem when it is to be let in no more. Absent where nothing can change.
+   */
+  readonly asOfNow?: () => Caller;
 }
 
 /** Whoever reaches a service that has no authentication configured, and so listens on loopback only. */
