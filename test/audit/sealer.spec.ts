@@ -2,7 +2,7 @@ import { copyFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { logLines } from '../../src/audit/log-file.js';
-import { hasNews, type Signed } from '../../src/audit/seals/checkpoints.js';
+import { hasNews, SealsLagError, type Signed } from '../../src/audit/seals/checkpoints.js';
 import { Proofs } from '../../src/audit/seals/proofs.js';
 import { SealFile } from '../../src/audit/seals/seal-file.js';
 import { nodeHash } from '../../src/audit/seals/merkle.js';
@@ -370,6 +370,53 @@ describe('a checkpoint', () => {
     await sealed.checkpoints.signWhenDue('2000-01-01T00:00:00.000Z' as Instant, hour);
     expect(await checkpointsIn()).toBe(1);
     await sealed.close();
+  });
+
+  it('signs what is sealed when writers outrun the sealer, on demand and by the schedule', async () => {
+    const store = new MemoryEventStore();
+    await fill(store, 1, 10);
+    const sealed = new Sealed(store, null, { patienceMs: 20 });
+    await sealed.upToDate();
+    const behind = sealed.sealer.seals.size;
+    // As if it had been written to since: what lies ahead is never reached.
+    const head = await store.head();
+    store.head = async () => head + 1000n;
+    const first = await sealed.sign();
+    expect(first).toMatchObject({ treeSize: behind, position: String(head) });
+    await store.append('account-a.DE', 'any', [click(100)]);
+    expect(await sealed.sealer.reached(head + 2n, 10_000)).toBe(true);
+    await sealed.checkpoints.signWhenDue('2022-01-01T00:00:00.000Z' as Instant, -1);
+    const signed = await Array.fromAsync(store.read('audit-checkpoints'));
+    expect(signed.map(({ data }) => (data as Signed).treeSize)).toEqual([behind, behind + 2]);
+    await sealed.close();
+  });
+
+  it('waits while nothing new is sealed, and signs nothing', async () => {
+    const store = new MemoryEventStore();
+    await fill(store, 1, 10);
+    const sealed = new Sealed(store, null, { patienceMs: 0 });
+    await expect(sealed.checkpoints.sign()).rejects.toThrow(SealsLagError);
+    expect(await Array.fromAsync(store.read('audit-checkpoints'))).toEqual([]);
+    await sealed.close();
+  });
+
+  it('is signed by a key that is made when the schedule starts, or by the first signature, and by no question', async () => {
+    const sealed = open();
+    const files = () => readdirSync(folder.path('.')).filter((name) => name.endsWith('.key'));
+    expect(sealed.key.knownVerifierKey()).toBeNull();
+    expect(files()).toEqual([]);
+    await sealed.store.append('account-a.DE', 'any', [click(1)]);
+    await sealed.sign();
+    expect(files()).toEqual(['ledger.db.key']);
+    expect(sealed.key.knownVerifierKey()).toBe(sealed.key.verifierKey());
+    await sealed.close();
+    rmSync(`${path}.key`);
+    const scheduled = new Sealed(SqliteEventStore.open(path), path, { everyMs: 3_600_000 });
+    scheduled.checkpoints.start();
+    expect(files()).toEqual(['ledger.db.key']);
+    expect(scheduled.told).toEqual([expect.stringContaining('a signing key was made')]);
+    await scheduled.checkpoints.stop();
+    await scheduled.close();
   });
 
   it('is signed once for a tree, whichever of two instances is first', async () => {
