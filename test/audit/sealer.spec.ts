@@ -7,6 +7,7 @@ import { Proofs } from '../../src/audit/seals/proofs.js';
 import { SealFile } from '../../src/audit/seals/seal-file.js';
 import { nodeHash } from '../../src/audit/seals/merkle.js';
 import { checkFullTiles, SealBrokenError } from '../../src/audit/seals/soundness.js';
+import { ledgerVerdict, verdictLines } from '../../src/cli/audit.js';
 import { copyLedger } from '../../src/event-store/copy.js';
 import { StoreUnavailableError } from '../../src/event-store/event-store.js';
 import { MemoryEventStore } from '../../src/event-store/memory/memory-event-store.js';
@@ -14,6 +15,7 @@ import { openLedgerFile } from '../../src/event-store/sqlite/ledger-file.js';
 import { SqliteEventStore } from '../../src/event-store/sqlite/sqlite-event-store.js';
 import { instantOf, type Instant } from '../../src/kernel/instant.js';
 import { isRefusal } from '../../src/kernel/refusal.js';
+import { loadSettings } from '../../src/settings.js';
 import { hashOfEvent, includes, isConsistent, treeHash, type SealedEvent } from '../support/verifier.js';
 import { click, fill, Sealed, temporaryFolder } from './sealed-ledger.js';
 
@@ -279,8 +281,19 @@ describe('the sealer', () => {
     await again.sign();
     await again.upToDate();
     expect(await expectRightRoots(again)).toBe(2);
-    expect(asideFiles()).toHaveLength(1);
     await again.close();
+    const [aside, ...others] = asideFiles();
+    expect(others).toEqual([]);
+    const { faults, remarks } = await ledgerVerdict(loadSettings({ PROMOLEDGER_STORE: `sqlite:${path}` }));
+    expect(faults).toEqual([]);
+    expect(remarks).toContainEqual(expect.stringContaining(`seals that did not fit the log were set aside as ${aside}:`));
+  });
+
+  it('of a ledger without events leaves nothing to verify, which is not to be clean', async () => {
+    await open().close();
+    const verdict = await ledgerVerdict(loadSettings({ PROMOLEDGER_STORE: `sqlite:${path}` }));
+    expect(verdict).toMatchObject({ faults: [], events: 0, outcome: 'unvouched' });
+    expect(verdictLines(verdict)[0]).toBe('There is nothing to verify: the ledger has no events.');
   });
 
   it('signs nothing that does not extend the last checkpoint, and says so; its seals are no reason to make them anew', async () => {
