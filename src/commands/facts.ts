@@ -3,13 +3,13 @@ import type { EventLike } from '../kernel/decider.js';
 import type { Fault } from '../kernel/refusal.js';
 import type { Outcome } from './handling.js';
 
-/** The data of a command, valid and normalised, or its faults; undefined for a type that clients may not send. */
+/** The data of a command, valid and normalised, or its faults and how many more there are; undefined for a type that clients may not send. */
 export type Validate = (
   type: string,
   data: unknown,
 ) =>
   | { readonly value: object }
-  | { readonly faults: readonly Fault[]; readonly code: 'invalid-command' | 'precision' }
+  | { readonly faults: readonly Fault[]; readonly more?: number; readonly code: 'invalid-command' | 'precision' }
   | undefined;
 
 /** What became of a fact: the stream and the id it has there, and the outcome. */
