@@ -396,10 +396,28 @@ describe('events', () => {
     const log = await service.call('GET', '/v1/events?minPosition=2', token);
     expect(log.body).toMatchObject({
       items: [
-        { metadata: { version: 1, actor: 'feed-7', correlationId: 'request-1' } },
-        { metadata: { version: 1, actor: 'feed-7', correlationId: expect.stringMatching(/^[0-9a-f-]{36}$/) } },
+        { metadata: { version: 1, actor: 'token:feed-7', correlationId: 'request-1' } },
+        { metadata: { version: 1, actor: 'token:feed-7', correlationId: expect.stringMatching(/^[0-9a-f-]{36}$/) } },
       ],
     });
+  });
+
+  it("cannot bear the service's own names, and a key is not taken for a token", async () => {
+    const other = await startGuarded();
+    const [key] = other.keys({ subject: 'scheduler', scopes: ['facts:write'] }) as [string];
+    await becomes(403, other, key);
+    const rate = { base: 'EUR', quote: 'USD', rate: '0.9764', effectiveAt: '2022-10-03T14:00:00Z' };
+    const state = (source: string, token: string) =>
+      other.call('POST', '/v1/commands', token, { type: 'FxRateRecorded', data: { ...rate, source } });
+    await state('key', key);
+    for (const sub of ['scheduler', 'cli', 'local', 'key:scheduler']) {
+      expect((await state(sub, await other.provider.token({ sub, scope: 'facts:write' }))).status).toBe(201);
+    }
+    const { text } = await other.call('GET', '/v1/events', await other.provider.token({ scope: 'audit:read' }));
+    expect([...text.matchAll(/"actor":"(.*?)"/g)].map(([, actor]) => actor)).toEqual([
+      ...['key:scheduler', 'token:scheduler', 'token:cli', 'token:local', 'token:key:scheduler'],
+    ]);
+    await other.stop();
   });
 
   it('bear the part of the service that acts by itself', async () => {
@@ -412,7 +430,7 @@ describe('events', () => {
       ({ type, metadata }) => `${type} by ${metadata.actor}`,
     );
     expect(actors).toEqual([
-      'PromotionPublished by finance',
+      'PromotionPublished by token:finance',
       'DisbursementRunStarted by scheduler',
       'DisbursementRunCompleted by scheduler',
     ]);
@@ -451,7 +469,7 @@ describe('events', () => {
       const event = events.find(({ position }) => position === positions[index]);
       expect(event).toMatchObject({
         data: { source: subject },
-        metadata: { actor: subject, correlationId: `r-${index}` },
+        metadata: { actor: `token:${subject}`, correlationId: `r-${index}` },
       });
     }
   });
