@@ -296,7 +296,9 @@ describe('health and documents', () => {
       '/v1/trial-balance',
       '/v1/webhooks',
       '/v1/webhooks/dead-letters',
+      '/v1/webhooks/dead-letters/{id}',
       '/v1/webhooks/dead-letters/{id}/resend',
+      '/v1/webhooks/{endpoint}/dead-letters',
       '/v1/webhooks/{endpoint}/resend',
     ]);
     for (const [path, { get: question }] of Object.entries(document.paths)) {

@@ -82,14 +82,31 @@ describe('the feed', () => {
   it('ends after what the clock has told', async () => {
     const { feed } = await feedOf(() => plusMs(NOW, 60_000));
     const end = await feed.end();
-    expect(end).toEqual({ position: 2n, ordinal: 1 });
+    expect(end).toEqual({ position: 2n, due: expect.any(Number), ordinal: 1 });
     expect(await feed.now(end, 10)).toEqual([]);
   });
 
   it('writes places down and reads them again', () => {
-    const place = { position: 42n, ordinal: 7 };
-    expect(parsePlace(placeText(place))).toEqual(place);
-    for (const none of ['', '42', '42-', '-1', '042-1', '1-01', 'x', 42, undefined, `${'9'.repeat(19)}-0`]) {
+    for (const place of [
+      { position: 42n, due: 0, ordinal: 7 },
+      { position: 42n, due: 1_666_854_000_000, ordinal: 7 },
+    ]) {
+      expect(parsePlace(placeText(place))).toEqual(place);
+    }
+    for (const none of [
+      '',
+      '42',
+      '42-',
+      '-1',
+      '042-1',
+      '1-01',
+      '1-0-1',
+      '1-2-3-4',
+      'x',
+      42,
+      undefined,
+      `${'9'.repeat(19)}-0`,
+    ]) {
       expect(parsePlace(none)).toBeUndefined();
     }
   });
