@@ -79,6 +79,18 @@ describe('the feed', () => {
     gone.abort();
   });
 
+  it('tells a follower once what the clock tells, though events that do not settle it follow', async () => {
+    const { store, feed, history, stream } = await feedOf(() => plusMs(NOW, 60_000));
+    const gone = new AbortController();
+    const followed = feed.follow(BEGINNING, gone.signal);
+    expect(kinds(await followed.next())).toEqual(['credit-applied', 'credit-expiring']);
+    history.click('1', 80, NOW);
+    const told = followed.next();
+    await store.append(stream, 'any', history.events.slice(-1).map(facts));
+    expect(kinds(await told)).toEqual(['credit-80-percent-used']);
+    gone.abort();
+  });
+
   it('ends after what the clock has told', async () => {
     const { feed } = await feedOf(() => plusMs(NOW, 60_000));
     const end = await feed.end();
