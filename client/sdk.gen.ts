@@ -9,6 +9,12 @@ import type {
   ConvertAmountData,
   ConvertAmountErrors,
   ConvertAmountResponses,
+  DiscardDeadLetterData,
+  DiscardDeadLetterErrors,
+  DiscardDeadLetterResponses,
+  DiscardDeadLettersData,
+  DiscardDeadLettersErrors,
+  DiscardDeadLettersResponses,
   ExportJournalData,
   ExportJournalErrors,
   ExportJournalResponses,
@@ -425,7 +431,7 @@ export const listPeriods = <ThrowOnError extends boolean = false>(options?: Opti
 /**
  * Closes a month: its trial balance is recorded as it is known now.
  *
- * Months of UTC are closed one after the other, from that of the earliest fact of an account on. What is recorded later changes nothing of what was reported. A month that is closed is answered as it was.
+ * Any month of UTC that is over may be the first, with all that was before as its `opening` balance; from then on months are closed one after the other. What is recorded later changes nothing of what was reported. `lapsed` and `warnings` tell of credits that had ended and were not swept. A month that is closed is answered as it was.
  */
 export const closePeriod = <ThrowOnError extends boolean = false>(options: Options<ClosePeriodData, ThrowOnError>) =>
   (options.client ?? client).post<ClosePeriodResponses, ClosePeriodErrors, ThrowOnError>({
@@ -465,7 +471,7 @@ export const listLateFacts = <ThrowOnError extends boolean = false>(
 /**
  * Which accounts two moments of knowledge tell differently of, and the events that made the difference.
  *
- * Of each account its figures before and after, its credits of which a figure changed, changes of the lapse of a credit, and the first 100 of the events with the line that each added to the statement.
+ * Of each account its figures before and after, its credits of which a figure changed, changes of the lapse of a credit, how many events there are, and the first 20 of them with the line that each added to the statement: `/v1/diff/{advertiserId}/{marketplace}` lists all. A page may be short or empty and not be the last: it is when `next` is null.
  */
 export const listChangedAccounts = <ThrowOnError extends boolean = false>(
   options: Options<ListChangedAccountsData, ThrowOnError>,
@@ -559,7 +565,7 @@ export const listCheckpoints = <ThrowOnError extends boolean = false>(
   });
 
 /**
- * Signs all that is recorded now; without news it answers with the last checkpoint.
+ * Signs what is recorded and sealed by now; without news it answers with the last checkpoint.
  */
 export const signCheckpoint = <ThrowOnError extends boolean = false>(
   options: Options<SignCheckpointData, ThrowOnError>,
@@ -668,6 +674,30 @@ export const resendDeadLetter = <ThrowOnError extends boolean = false>(
       'Content-Type': 'application/json',
       ...options.headers,
     },
+  });
+
+/**
+ * Drops a dead letter: it cannot be sent again. The notice itself stays in the list.
+ */
+export const discardDeadLetter = <ThrowOnError extends boolean = false>(
+  options: Options<DiscardDeadLetterData, ThrowOnError>,
+) =>
+  (options.client ?? client).delete<DiscardDeadLetterResponses, DiscardDeadLetterErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/webhooks/dead-letters/{id}',
+    ...options,
+  });
+
+/**
+ * Drops all dead letters of an endpoint, also of one that is not configured any more.
+ */
+export const discardDeadLetters = <ThrowOnError extends boolean = false>(
+  options: Options<DiscardDeadLettersData, ThrowOnError>,
+) =>
+  (options.client ?? client).delete<DiscardDeadLettersResponses, DiscardDeadLettersErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/v1/webhooks/{endpoint}/dead-letters',
+    ...options,
   });
 
 /**

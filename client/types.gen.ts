@@ -2686,8 +2686,13 @@ export type ListPeriodsResponses = {
       to: string;
       asOf: string;
       position: string;
+      lastEvent: {
+        stream: string;
+        id: string;
+      };
       fullTrialBalanceSha256: string;
       fullTrialBalanceLines: number;
+      lapsed: Array<unknown>;
       closedAt: string;
     }>;
     next: string | null;
@@ -2755,6 +2760,7 @@ export type ClosePeriodResponses = {
     event: {
       [key: string]: unknown;
     };
+    warnings: Array<unknown>;
   };
   /**
    * The month is closed.
@@ -2769,6 +2775,7 @@ export type ClosePeriodResponses = {
     event: {
       [key: string]: unknown;
     };
+    warnings: Array<unknown>;
   };
 };
 
@@ -2846,8 +2853,13 @@ export type GetPeriodResponses = {
       to: string;
       asOf: string;
       position: string;
+      lastEvent: {
+        stream: string;
+        id: string;
+      };
       fullTrialBalanceSha256: string;
       fullTrialBalanceLines: number;
+      lapsed: Array<unknown>;
       closedAt: string;
     };
     items: Array<{
@@ -2952,8 +2964,13 @@ export type ListLateFactsResponses = {
       to: string;
       asOf: string;
       position: string;
+      lastEvent: {
+        stream: string;
+        id: string;
+      };
       fullTrialBalanceSha256: string;
       fullTrialBalanceLines: number;
+      lapsed: Array<unknown>;
       closedAt: string;
     };
     items: Array<{
@@ -3687,6 +3704,10 @@ export type SignCheckpointErrors = {
    */
   429: Problem;
   /**
+   * `seal-broken`: The ledger is not what was sealed.
+   */
+  500: Problem;
+  /**
    * `not-caught-up`: The answer is not up to date yet. `store-unavailable`: The store cannot be reached.
    */
   503: Problem;
@@ -4183,6 +4204,88 @@ export type ResendDeadLetterResponses = {
 };
 
 export type ResendDeadLetterResponse = ResendDeadLetterResponses[keyof ResendDeadLetterResponses];
+
+export type DiscardDeadLetterData = {
+  body?: never;
+  path: {
+    id: string;
+  };
+  query?: never;
+  url: '/v1/webhooks/dead-letters/{id}';
+};
+
+export type DiscardDeadLetterErrors = {
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `not-found`: Nothing is here.
+   */
+  404: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+};
+
+export type DiscardDeadLetterError = DiscardDeadLetterErrors[keyof DiscardDeadLetterErrors];
+
+export type DiscardDeadLetterResponses = {
+  /**
+   * How many were dropped.
+   */
+  200: {
+    discarded: number;
+  };
+};
+
+export type DiscardDeadLetterResponse = DiscardDeadLetterResponses[keyof DiscardDeadLetterResponses];
+
+export type DiscardDeadLettersData = {
+  body?: never;
+  path: {
+    endpoint: string;
+  };
+  query?: never;
+  url: '/v1/webhooks/{endpoint}/dead-letters';
+};
+
+export type DiscardDeadLettersErrors = {
+  /**
+   * `unauthenticated`: It is not known who asks.
+   */
+  401: Problem;
+  /**
+   * `forbidden`: The caller may not do this.
+   */
+  403: Problem;
+  /**
+   * `not-found`: Nothing is here.
+   */
+  404: Problem;
+  /**
+   * `rate-limited`: the operations of an hour are used up.
+   */
+  429: Problem;
+};
+
+export type DiscardDeadLettersError = DiscardDeadLettersErrors[keyof DiscardDeadLettersErrors];
+
+export type DiscardDeadLettersResponses = {
+  /**
+   * How many were dropped.
+   */
+  200: {
+    discarded: number;
+  };
+};
+
+export type DiscardDeadLettersResponse = DiscardDeadLettersResponses[keyof DiscardDeadLettersResponses];
 
 export type ResendDeadLettersData = {
   body: Nothing;
