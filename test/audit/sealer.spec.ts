@@ -286,7 +286,9 @@ describe('the sealer', () => {
     expect(others).toEqual([]);
     const { faults, remarks } = await ledgerVerdict(loadSettings({ PROMOLEDGER_STORE: `sqlite:${path}` }));
     expect(faults).toEqual([]);
-    expect(remarks).toContainEqual(expect.stringContaining(`seals that did not fit the log were set aside as ${aside}:`));
+    expect(remarks).toContainEqual(
+      expect.stringContaining(`seals that did not fit the log were set aside as ${aside}:`),
+    );
   });
 
   it('of a ledger without events leaves nothing to verify, which is not to be clean', async () => {
