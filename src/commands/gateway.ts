@@ -75,7 +75,7 @@ export class CommandGateway {
     const type = typeOf(input);
     const spec = type === null ? undefined : this.handlers.get(type)?.facts.get(type);
     if (!warrant || type === null || !spec) return this.read(input);
-    if (!warrant.mayState(type)) return forbidden();
+    if (!warrant.mayState(type) || (spec.isOfAll && !isWithin(warrant, {}))) return forbidden();
     const command = this.read(input);
     return 'refused' in command || spec.isOfStream || isWithin(warrant, command.data) ? command : forbidden();
   }
