@@ -443,7 +443,7 @@ export const listPeriods = <ThrowOnError extends boolean = false>(options?: Opti
 /**
  * Closes a month: its trial balance is recorded as it is known now.
  *
- * Months of UTC are closed one after the other, from that of the earliest fact of an account on. What is recorded later changes nothing of what was reported. A month that is closed is answered as it was.
+ * Any month of UTC that is over may be the first, with all that was before as its `opening` balance; from then on months are closed one after the other. What is recorded later changes nothing of what was reported. `lapsed` and `warnings` tell of credits that had ended and were not swept. A month that is closed is answered as it was.
  */
 export const closePeriod = <ThrowOnError extends boolean = false>(options: Options<ClosePeriodData, ThrowOnError>) =>
   (options.client ?? client).post<ClosePeriodResponses, ClosePeriodErrors, ThrowOnError>({
@@ -577,7 +577,7 @@ export const listCheckpoints = <ThrowOnError extends boolean = false>(
   });
 
 /**
- * Signs all that is recorded now; without news it answers with the last checkpoint.
+ * Signs what is recorded and sealed by now; without news it answers with the last checkpoint.
  */
 export const signCheckpoint = <ThrowOnError extends boolean = false>(
   options: Options<SignCheckpointData, ThrowOnError>,

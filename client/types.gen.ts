@@ -2690,8 +2690,13 @@ export type ListPeriodsResponses = {
       to: string;
       asOf: string;
       position: string;
+      lastEvent: {
+        stream: string;
+        id: string;
+      };
       fullTrialBalanceSha256: string;
       fullTrialBalanceLines: number;
+      lapsed: Array<unknown>;
       closedAt: string;
     }>;
     next: string | null;
@@ -2759,6 +2764,7 @@ export type ClosePeriodResponses = {
     event: {
       [key: string]: unknown;
     };
+    warnings: Array<unknown>;
   };
   /**
    * The month is closed.
@@ -2773,6 +2779,7 @@ export type ClosePeriodResponses = {
     event: {
       [key: string]: unknown;
     };
+    warnings: Array<unknown>;
   };
 };
 
@@ -2850,8 +2857,13 @@ export type GetPeriodResponses = {
       to: string;
       asOf: string;
       position: string;
+      lastEvent: {
+        stream: string;
+        id: string;
+      };
       fullTrialBalanceSha256: string;
       fullTrialBalanceLines: number;
+      lapsed: Array<unknown>;
       closedAt: string;
     };
     items: Array<{
@@ -2956,8 +2968,13 @@ export type ListLateFactsResponses = {
       to: string;
       asOf: string;
       position: string;
+      lastEvent: {
+        stream: string;
+        id: string;
+      };
       fullTrialBalanceSha256: string;
       fullTrialBalanceLines: number;
+      lapsed: Array<unknown>;
       closedAt: string;
     };
     items: Array<{
@@ -3690,6 +3707,10 @@ export type SignCheckpointErrors = {
    * `rate-limited`: the operations of an hour are used up.
    */
   429: Problem;
+  /**
+   * `seal-broken`: The ledger is not what was sealed.
+   */
+  500: Problem;
   /**
    * `not-caught-up`: The answer is not up to date yet. `store-unavailable`: The store cannot be reached.
    */

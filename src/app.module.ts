@@ -134,8 +134,8 @@ export class AppModule implements OnApplicationShutdown {
         ),
         provide(Books, [EventStore, ReadModels], (store, models) => new Books(store, models)),
         provide(Exports, [Books, EventStore], (books, store) => new Exports(books, store)),
-        provide(Periods, [EventStore, Books, Queries, ReadModels], (store, books, queries, models) => {
-          return new Periods(store, books, queries, models, settings.clock);
+        provide(Periods, [EventStore, Queries, ReadModels], (store, queries, models) => {
+          return new Periods(store, queries, models, settings.clock);
         }),
         provide(LateFacts, [Books, ReadModels], (books, models) => new LateFacts(books, models)),
         provide(Diff, [EventStore, ReadModels], (store, models) => new Diff(store, models)),

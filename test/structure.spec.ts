@@ -87,7 +87,7 @@ const RULES: readonly Rule[] = [
     files: /^src\/audit\/exports\//,
     may: /^src\/(kernel|audit\/(exports\/|[a-z-]+\.ts$)|accounts\/domain)|^src\/event-store\/event-store\.ts$/,
     types: /^src\/read-models\/moment\.ts$/,
-    packages: /^(hyparquet-writer|node:sqlite)$/,
+    packages: /^(hyparquet-writer|node:(sqlite|timers\/promises))$/,
   },
   // The folds brought to a server: they, and the adapter's connection.
   {

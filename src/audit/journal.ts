@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { effectiveAtOf } from '../accounts/domain/postings.js';
 import type { EventStore, Position, Recorded } from '../event-store/event-store.js';
 import { accountStream } from '../kernel/identifiers.js';
 import { epochMs, instantOf, parseInstant } from '../kernel/instant.js';
@@ -11,7 +13,7 @@ import type { ReadModels } from '../read-models/read-models.js';
 import type { Month } from './domain/periods.js';
 import { rollForward } from './roll-forward.js';
 import { TotalsAtCost, type Total } from './totals.js';
-import { matches, TransactionReader, type JournalFilter, type Transaction } from './transactions.js';
+import { accountEvent, matches, TransactionReader, type JournalFilter, type Transaction } from './transactions.js';
 
 export type { JournalFilter, Transaction } from './transactions.js';
 
@@ -51,9 +53,12 @@ export class Books {
    */
   async *transactions(moment: Moment, filter: JournalFilter = {}, after: Position = 0n): AsyncIterable<Transaction> {
     for await (const events of batches(this.events(moment, filter, after))) {
-      for (const transaction of await this.reader.of(events)) {
-        if (transaction.effectiveAt <= moment.asOf && matches(filter, transaction)) yield transaction;
+      const effective = events.filter((event) => effectiveAtOf(accountEvent(event)) <= moment.asOf);
+      for (const transaction of await this.reader.of(effective)) {
+        if (matches(filter, transaction)) yield transaction;
       }
+      // Whoever takes them may not wait for anything himself, as one who makes a text of them.
+      await nextTurn();
     }
   }
 

@@ -1,5 +1,4 @@
 import { ledgerAccountName } from '../accounts/domain/postings.js';
-import type { Position } from '../event-store/event-store.js';
 import { byCodeUnit } from '../kernel/identifiers.js';
 import type { Instant } from '../kernel/instant.js';
 import { formatMinor } from '../kernel/money.js';
@@ -9,6 +8,7 @@ import type { Moment } from '../read-models/moment.js';
 import type { ReadModels } from '../read-models/read-models.js';
 import type { Books, Transaction } from './journal.js';
 import { reportedMoment, type ClosedPeriod } from './periods.js';
+import { Turns } from './turns.js';
 import { transactionView } from './views.js';
 
 /** So many facts are named with a line; all of them are a list of their own. */
@@ -37,11 +37,19 @@ export interface RestatedLine {
 /** A fact of a closed period that was recorded after it was closed, with all its postings. */
 export type LateFact = ReturnType<typeof transactionView>;
 
-interface Sum {
+interface Line {
   readonly account: string;
   readonly currency: string;
-  count: number;
 }
+
+/** What late facts have posted to a line: how many, and the first of them. */
+interface Posted extends Line {
+  count: number;
+  readonly facts: RestatedLine['facts'][number][];
+}
+
+/** So many balances are read before the event loop gets its turn. */
+const TURN_LINES = 20;
 
 /** What became known of closed periods after they were closed: the late facts, and what they change line by line. */
 export class LateFacts {
@@ -62,12 +70,17 @@ export class LateFacts {
     const { moment } = opened;
     const [account = '', currency = '', ...rest] = opened.place ?? [];
     if (rest.length > 0) return badCursor();
-    const after = { account, currency };
-    const touched = (await this.touched(closed, moment)).filter((sum) => inOrder(sum, after) > 0);
-    const lines = await this.restate(closed, moment, touched.slice(0, limit));
+    const posted = await this.posted(closed, moment, { account, currency }, limit + 1);
+    const lines = posted.slice(0, limit);
+    const reported = await this.balances(reportedMoment(closed), lines);
+    const restated = await this.balances(moment, lines);
     const last = lines.at(-1);
-    const isMore = touched.length > limit && last !== undefined;
-    return { items: lines, next: isMore ? cursorAfter(list, moment, [last.account, last.currency]) : null, moment };
+    const isMore = posted.length > limit && last !== undefined;
+    return {
+      items: lines.map((line, index) => restatedLine(line, reported[index]!, restated[index]!)),
+      next: isMore ? cursorAfter(list, moment, [last.account, last.currency]) : null,
+      moment,
+    };
   }
 
   /** In the order recorded; of one ledger account and currency, or of all. */
@@ -97,75 +110,65 @@ export class LateFacts {
     return { items, next: null, moment };
   }
 
-  private async touched(closed: ClosedPeriod, moment: Moment): Promise<readonly Sum[]> {
-    const sums = new Map<string, Sum>();
-    for await (const { postings } of this.late(closed, moment)) {
-      for (const posting of postings) {
-        const account = ledgerAccountName(posting.account);
-        const key = keyOf({ account, currency: posting.currency });
-        const sum = sums.get(key) ?? { account, currency: posting.currency, count: 0 };
-        sum.count += 1;
-        sums.set(key, sum);
+  /** The first lines behind a place that late facts have posted to: `most` of them, whatever many more there are. */
+  private async posted(closed: ClosedPeriod, moment: Moment, after: Line, most: number): Promise<Posted[]> {
+    const lines = new Map<string, Posted>();
+    const first = () => [...lines.values()].sort(inOrder).slice(0, most);
+    // Effective by the period's end, and recorded after what was known when it was closed.
+    for await (const transaction of this.books.transactions(moment, {}, BigInt(closed.position))) {
+      for (const { account: levels, currency, amountMinor } of transaction.postings) {
+        const line = { account: ledgerAccountName(levels), currency };
+        if (inOrder(line, after) <= 0) continue;
+        const key = `${line.account} ${currency}`;
+        const posted = lines.get(key) ?? { ...line, count: 0, facts: [] };
+        posted.count += 1;
+        if (posted.facts.length < NAMED_FACTS) {
+          posted.facts.push({ ...factOf(transaction), amount: formatMinor(amountMinor, currency) });
+        }
+        lines.set(key, posted);
       }
+      if (lines.size <= 2 * most) continue;
+      const kept = first();
+      // What is left out comes behind all that is kept, and would again.
+      lines.clear();
+      for (const line of kept) lines.set(`${line.account} ${line.currency}`, line);
     }
-    return [...sums.values()].sort(inOrder);
+    return first();
   }
 
-  /** Both balances as the books have them, each by itself: what the facts posted must make the difference. */
-  private async restate(closed: ClosedPeriod, moment: Moment, lines: readonly Sum[]): Promise<readonly RestatedLine[]> {
-    if (lines.length === 0) return [];
-    const wanted = new Set(lines.map(keyOf));
-    const reported = await this.balances(reportedMoment(closed), lines);
-    const restated = await this.balances(moment, lines);
-    const facts = new Map<string, RestatedLine['facts'][number][]>();
-    for await (const transaction of this.late(closed, moment)) {
-      for (const { account, currency, amountMinor } of transaction.postings) {
-        const key = keyOf({ account: ledgerAccountName(account), currency });
-        const named = facts.get(key) ?? [];
-        if (!wanted.has(key) || named.length === NAMED_FACTS) continue;
-        facts.set(key, [...named, { ...factOf(transaction), amount: formatMinor(amountMinor, currency) }]);
-      }
-    }
-    return lines.map(({ account, currency, count }) => {
-      const key = keyOf({ account, currency });
-      const [before, now] = [reported.get(key) ?? 0n, restated.get(key) ?? 0n];
-      return {
-        account,
-        currency,
-        reported: formatMinor(before, currency),
-        restated: formatMinor(now, currency),
-        difference: formatMinor(now - before, currency),
-        lateFacts: count,
-        facts: facts.get(key) ?? [],
-      };
-    });
-  }
-
-  private async balances(moment: Moment, lines: readonly Sum[]): Promise<ReadonlyMap<string, bigint>> {
-    const balances = new Map<string, bigint>();
+  /** As the books have them, each by itself: what the facts posted must make the difference. */
+  private async balances(moment: Moment, lines: readonly Line[]): Promise<readonly bigint[]> {
+    const balances: bigint[] = [];
+    const turns = new Turns(TURN_LINES);
     for (const { account, currency } of lines) {
-      const before = { name: account, currency: '' };
-      for await (const line of this.readModels.books.balances(moment, { account, currency }, before)) {
-        // The name is also the beginning of those below it.
-        if (line.name === account) balances.set(keyOf({ account, currency }), line.balanceMinor);
-        break;
-      }
+      await turns.after();
+      balances.push(await this.balanceOf(moment, account, currency));
     }
     return balances;
   }
 
-  /** Effective by the period's end, and recorded after what was known when it was closed. */
-  private late({ position }: ClosedPeriod, moment: Moment): AsyncIterable<Transaction> {
-    const after: Position = BigInt(position);
-    return this.books.transactions(moment, {}, after);
+  private async balanceOf(moment: Moment, account: string, currency: string): Promise<bigint> {
+    for await (const line of this.readModels.books.balances(moment, { account, currency })) {
+      // The name is also the beginning of those below it, and comes before them.
+      return line.name === account ? line.balanceMinor : 0n;
+    }
+    return 0n;
   }
 }
 
-const keyOf = ({ account, currency }: { readonly account: string; readonly currency: string }) =>
-  `${account} ${currency}`;
+function restatedLine({ account, currency, count, facts }: Posted, reported: bigint, restated: bigint): RestatedLine {
+  return {
+    account,
+    currency,
+    reported: formatMinor(reported, currency),
+    restated: formatMinor(restated, currency),
+    difference: formatMinor(restated - reported, currency),
+    lateFacts: count,
+    facts,
+  };
+}
 
-const inOrder = (a: Omit<Sum, 'count'>, b: Omit<Sum, 'count'>): number =>
-  byCodeUnit(a.account, b.account) || byCodeUnit(a.currency, b.currency);
+const inOrder = (a: Line, b: Line): number => byCodeUnit(a.account, b.account) || byCodeUnit(a.currency, b.currency);
 
 const factOf = ({ position, recordedAt, effectiveAt, event, description }: Transaction): Fact => ({
   position: String(position),

@@ -1,18 +1,15 @@
-import { createHash } from 'node:crypto';
-import { ledgerAccountName } from '../accounts/domain/postings.js';
 import { CommandHandling } from '../commands/handling.js';
 import type { EventStore, Position, Recorded } from '../event-store/event-store.js';
-import type { Instant } from '../kernel/instant.js';
-import { formatMinor, moneyOf } from '../kernel/money.js';
+import { plusMs, type Instant } from '../kernel/instant.js';
 import { isRefusal, refuse, type Fault, type Refusal } from '../kernel/refusal.js';
 import { badCursor, cursorAfter, openCursor, type Page, type Paging } from '../read-models/cursors.js';
 import type { LedgerBalance } from '../read-models/books-queries.js';
 import type { Moment } from '../read-models/moment.js';
 import type { Queries } from '../read-models/queries.js';
 import type { ReadModels } from '../read-models/read-models.js';
-import type { BooksLine, PeriodClosed } from './domain/events.js';
+import { eventAt, lapsedIn, sumUp } from './closing-books.js';
+import type { PeriodClosed } from './domain/events.js';
 import { monthOf, periodAt, periodsDecider, whyNot, type ClosePeriod, type Month } from './domain/periods.js';
-import type { AccountBalance, Books } from './journal.js';
 import { balanceView } from './views.js';
 
 export const PERIODS_STREAM = 'audit-periods';
@@ -20,8 +17,8 @@ export const PERIODS_STREAM = 'audit-periods';
 /** So much open work is named at most when it keeps a period from being closed. */
 const NAMED_WORK = 100;
 
-/** A period as it was closed. */
-export interface ClosedPeriod extends Omit<PeriodClosed['data'], 'trialBalance'> {
+/** A period as it was closed. Its position is that of its last event in the store at hand. */
+export interface ClosedPeriod extends Omit<PeriodClosed['data'], 'trialBalance' | 'opening'> {
   readonly closedAt: Instant;
 }
 
@@ -32,6 +29,8 @@ export interface Closing {
   readonly revision: number;
   readonly position: string;
   readonly event: PeriodClosed['data'];
+  /** What finance may want to know of it, in words. */
+  readonly warnings: readonly string[];
 }
 
 /** Closes months, and tells what was reported of those that are closed. */
@@ -39,10 +38,10 @@ export class Periods {
   private readonly handling: CommandHandling<{ readonly last: string | null }, ClosePeriod, PeriodClosed>;
   /** Whether the books still are what was reported, as found when the first page was last asked for. */
   private readonly verified = new Map<string, boolean>();
+  private readonly positions = new Map<string, string>();
 
   constructor(
     private readonly store: EventStore,
-    private readonly books: Books,
     private readonly queries: Queries,
     private readonly readModels: ReadModels,
     private readonly clock: () => Instant,
@@ -67,14 +66,26 @@ export class Periods {
       const meanwhile = await this.find(period);
       return meanwhile ? closing('duplicate', meanwhile) : refused;
     }
-    const books = await this.sumUp({ asOf: month.asOf, known });
+    const books = await this.booksOf(month, known, state.last === null);
     const command: ClosePeriod = { type: 'ClosePeriod', data: { period }, ...circumstances, books };
     const id = periodsDecider.idOf({ type: 'PeriodClosed', data: { period } } as PeriodClosed);
     const outcome = await this.handling.execute({ stream: PERIODS_STREAM, command, id, said: { period } });
     if (outcome.status === 'rejected') return outcome.refusal;
     if (outcome.status === 'settled') throw new Error(`closing ${period} made no event`);
-    const { status, event, revision, position } = outcome;
-    return { status, stream: PERIODS_STREAM, revision, position: String(position), event: event.data };
+    return closing(outcome.status, { ...outcome, data: outcome.event.data });
+  }
+
+  /** The books of a month as closing it records them. */
+  async booksOf({ from, asOf }: Month, known: Position, isFirst: boolean): Promise<ClosePeriod['books']> {
+    const { books } = this.readModels;
+    const before = { asOf: plusMs(from, -1), known };
+    return {
+      position: String(known),
+      lastEvent: await eventAt(this.store, known),
+      ...(await sumUp(books, { asOf, known })),
+      ...(isFirst ? { opening: (await sumUp(books, before)).trialBalance } : {}),
+      lapsed: await lapsedIn(books, { asOf, known }),
+    };
   }
 
   /** The periods that were closed by then, in their order. */
@@ -85,8 +96,10 @@ export class Periods {
     if (rest.length > 0) return badCursor();
     const periods: ClosedPeriod[] = [];
     for await (const event of this.store.read(PERIODS_STREAM)) {
-      const closed = closedPeriod(event);
-      if (event.position <= opened.moment.known && closed.period > after) periods.push(closed);
+      const { period } = event.data as PeriodClosed['data'];
+      if (event.position > opened.moment.known || period <= after) continue;
+      periods.push(await this.closedPeriod(event));
+      if (periods.length > limit) break;
     }
     const items = periods.slice(0, limit);
     const next = periods.length > limit ? cursorAfter('periods', opened.moment, [items.at(-1)!.period]) : null;
@@ -98,7 +111,7 @@ export class Periods {
     if (!monthOf(period)) return noMonth(period);
     const event = await this.find(period);
     if (!event || event.position > known) return refuse('unknown-period', `${period} is not closed`);
-    return closedPeriod(event);
+    return this.closedPeriod(event);
   }
 
   /** The trial balance as it was reported. `verified` says whether it still is the one of which the hash was recorded. */
@@ -109,7 +122,7 @@ export class Periods {
     const { period } = closed;
     let verified = paging.cursor === undefined ? undefined : this.verified.get(period);
     if (verified === undefined) {
-      verified = (await this.sumUp(moment)).fullTrialBalanceSha256 === closed.fullTrialBalanceSha256;
+      verified = (await sumUp(this.readModels.books, moment)).fullTrialBalanceSha256 === closed.fullTrialBalanceSha256;
       this.verified.set(period, verified);
     }
     return { ...page, verified };
@@ -166,34 +179,20 @@ export class Periods {
     return [...runs, ...credits].slice(0, NAMED_WORK).map((message) => ({ path: `/${period}`, message }));
   }
 
-  /** The trial balance as an event can hold it: hashed as it is, and summed by marketplace. */
-  async sumUp(moment: Moment): Promise<ClosePeriod['books']> {
-    const hash = createHash('sha256');
-    const sums = new Map<string, AccountBalance & { readonly marketplace?: string }>();
-    let lines = 0;
-    for await (const line of this.books.trialBalanceAll(moment)) {
-      hash.update(canonicalLine(line));
-      lines += 1;
-      const summed = summedAccount(line.account);
-      const key = [summed.account, summed.marketplace ?? '', line.currency].join(' ');
-      const balanceMinor = line.balanceMinor + (sums.get(key)?.balanceMinor ?? 0n);
-      sums.set(key, { ...summed, currency: line.currency, balanceMinor });
-    }
-    const trialBalance = [...sums]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([, { account, marketplace, currency, balanceMinor }]): BooksLine => {
-        return {
-          account,
-          ...(marketplace === undefined ? {} : { marketplace }),
-          balance: moneyOf(balanceMinor, currency),
-        };
-      });
-    return {
-      position: String(moment.known),
-      trialBalance,
-      fullTrialBalanceSha256: hash.digest('hex'),
-      fullTrialBalanceLines: lines,
-    };
+  private async closedPeriod({ data, recordedAt }: Recorded): Promise<ClosedPeriod> {
+    const { trialBalance: _, opening: _opening, ...closed } = data as PeriodClosed['data'];
+    return { ...closed, position: await this.positionOf(closed), closedAt: recordedAt };
+  }
+
+  /** Where the last event that was known is in this store: the ledger may have been copied since. */
+  private async positionOf({ period, lastEvent: { stream, id } }: Pick<PeriodClosed['data'], 'period' | 'lastEvent'>) {
+    const before = this.positions.get(period);
+    if (before !== undefined) return before;
+    const found = (await this.store.find(stream, [id])).get(id);
+    if (!found) throw new Error(`${stream} has no ${id}, the last event that was known when ${period} was closed`);
+    const position = String(found.position);
+    this.positions.set(period, position);
+    return position;
   }
 }
 
@@ -204,28 +203,34 @@ const noMonth = (period: string): Refusal =>
 
 export const reportedMoment = ({ asOf, position }: ClosedPeriod): Moment => ({ asOf, known: BigInt(position) });
 
-/** The text that is hashed: a line for each ledger account and currency, its name, currency and amount between tabs. */
-const canonicalLine = ({ account, currency, balanceMinor }: AccountBalance): string =>
-  `${account}\t${currency}\t${formatMinor(balanceMinor, currency)}\n`;
+const closing = (
+  status: Closing['status'],
+  { revision, position, data }: Pick<Recorded, 'revision' | 'position' | 'data'>,
+): Closing => {
+  const event = data as PeriodClosed['data'];
+  return {
+    status,
+    stream: PERIODS_STREAM,
+    revision,
+    position: String(position),
+    event,
+    warnings: warningsOf(event),
+  };
+};
 
-/** Of credits and receivables there are as many ledger accounts as credits and advertisers: they are summed by marketplace. */
-function summedAccount(name: string): Pick<BooksLine, 'account' | 'marketplace'> {
-  const [root = '', group = '', , marketplace] = name.split(':');
-  const isOfMany = (root === 'liabilities' && group === 'credits') || (root === 'assets' && group === 'receivable');
-  return isOfMany && marketplace !== undefined
-    ? { account: ledgerAccountName([root, group]), marketplace }
-    : { account: name };
+function warningsOf({ period, from, opening, lapsed }: PeriodClosed['data']): readonly string[] {
+  const waiting = lapsed.map(({ promotionId, marketplace, held }) => {
+    return `${held.currency} ${held.amount} of ${promotionId} in ${marketplace}`;
+  });
+  return [
+    ...(opening && opening.length > 0
+      ? [`${period} is the first month: what was effective before ${from} is its opening balance`]
+      : []),
+    ...(waiting.length > 0
+      ? [
+          `credits that had ended by the end of ${period} wait for their settlement grace with ${waiting.join(', ')}: ` +
+            'their sweeps will be late facts of it',
+        ]
+      : []),
+  ];
 }
-
-function closedPeriod({ data, recordedAt }: Recorded): ClosedPeriod {
-  const { trialBalance: _, ...closed } = data as PeriodClosed['data'];
-  return { ...closed, closedAt: recordedAt };
-}
-
-const closing = (status: Closing['status'], { stream, revision, position, data }: Recorded): Closing => ({
-  status,
-  stream,
-  revision,
-  position: String(position),
-  event: data as PeriodClosed['data'],
-});

@@ -1,4 +1,5 @@
-import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
+import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import type { Command } from 'commander';
 import { openSigningKey, openStore } from '../places.js';
 import { linesIn } from '../audit/log-file.js';
@@ -16,7 +17,7 @@ import { LedgerFileError } from '../event-store/sqlite/ledger-file.js';
 import { loadSettings, type Settings } from '../settings.js';
 import { DIFFERS, print, REFUSED, RefusedError, UNVOUCHED, unlessRefused, withLedger, type Output } from './shell.js';
 
-interface VerifyOptions extends Output {
+export interface VerifyOptions extends Output {
   readonly checkpoints?: string;
   readonly key: readonly string[];
   readonly origin: readonly string[];
@@ -40,7 +41,7 @@ export function addAuditCommands(program: Command): void {
 
   program
     .command('checkpoint')
-    .description('sign all that is recorded now, and print the signed note')
+    .description('sign what is recorded and sealed by now, and print the signed note')
     .option('--json', 'for machines')
     .action(({ json }: Output) =>
       withLedger(async (app) => {
@@ -53,13 +54,13 @@ export function addAuditCommands(program: Command): void {
 const collected = (value: string, before: readonly string[]): string[] => [...before, value];
 
 /** What differs is told before anything else. */
-function exitCodeOf({ outcome, refused }: Verdict): number {
+export function exitCodeOf({ outcome, refused }: Verdict): number {
   if (outcome === 'differs') return DIFFERS;
   if (refused !== null) return REFUSED;
   return outcome === 'vouched' ? 0 : UNVOUCHED;
 }
 
-async function verdictOn(file: string | undefined, options: VerifyOptions): Promise<Verdict> {
+export async function verdictOn(file: string | undefined, options: VerifyOptions): Promise<Verdict> {
   const { checkpoints, key, origin: origins } = options;
   const progress = progressOn(process.stderr);
   const onEvent = () => progress.advance(1);
@@ -107,7 +108,7 @@ export async function ledgerVerdict(
       ...verdict,
       outcome: fault ? 'differs' : verdict.outcome,
       faults: [...verdict.faults, ...(fault ? [fault] : [])],
-      remarks: [...verdict.remarks, ...(remark ? [remark] : [])],
+      remarks: [...verdict.remarks, ...(remark ? [remark] : []), ...sealsSetAside(settings)],
       refused,
     };
   } catch (error) {
@@ -158,6 +159,18 @@ function openSeals({ cachePath }: Settings): { kept: SealFile | null; fault?: Le
   }
 }
 
+/** What a service found not to be the log's, and made anew: either the seals were damaged, or the log was changed. */
+function sealsSetAside({ cachePath }: Settings): string[] {
+  if (cachePath === null || !existsSync(dirname(cachePath))) return [];
+  const begins = `${basename(cachePath)}.seals.`;
+  const names = readdirSync(dirname(cachePath)).filter(
+    (name) => name.startsWith(begins) && /\.[0-9]{8}T[0-9]+Z$/.test(name),
+  );
+  return names.map(
+    (name) => `seals that did not fit the log were set aside as ${name}: find out why, then remove them`,
+  );
+}
+
 const unopened = (detail: string): Verdict => ({
   outcome: 'differs',
   faults: [{ kind: 'file', index: null, detail }],
@@ -177,6 +190,8 @@ const HEADLINES: Readonly<Record<Verdict['outcome'], string>> = {
   differs: 'The ledger is NOT what was sealed.',
 };
 
+const NOTHING = 'There is nothing to verify: the ledger has no events.';
+
 export function verdictLines(verdict: Verdict): string[] {
   const { outcome, faults, events, rootHash, checkpoints, uncovered, signatures, sealed, remarks } = verdict;
   const unsealed = sealed !== null && sealed < events ? `; ${events - sealed} events are not sealed yet` : '';
@@ -186,7 +201,8 @@ export function verdictLines(verdict: Verdict): string[] {
     sealed === null ? 'no seals were compared' : `${sealed} events are sealed beside the ledger${unsealed}`,
     ...remarks,
   ];
-  return [HEADLINES[outcome], ...[...faults.map(faultLine), ...counted].map((line) => `  ${line}`)];
+  const headline = events === 0 && outcome === 'unvouched' ? NOTHING : HEADLINES[outcome];
+  return [headline, ...[...faults.map(faultLine), ...counted].map((line) => `  ${line}`)];
 }
 
 /** Kind, place and reason on one line. */

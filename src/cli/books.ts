@@ -13,18 +13,11 @@ import type { BooksFilter } from '../read-models/books-queries.js';
 import type { Moment } from '../read-models/moment.js';
 import { Queries, type MomentAsked } from '../read-models/queries.js';
 import { ReadModels } from '../read-models/read-models.js';
+import { filteredBy, type Filters } from './filters.js';
 import { instant, knownAt, unlessRefused, upToDate, withLedger, type Output } from './shell.js';
 
 /** So many roll-forwards are asked for at a time. */
 const PAGE = 100;
-
-interface Filters {
-  readonly advertiser?: string;
-  readonly marketplace?: string;
-  readonly promotion?: string;
-  readonly currency?: string;
-  readonly account?: string;
-}
 
 /** `journal | trial-balance | roll-forward`: the books, line by line as they are read. With `--json` each line is a JSON object. */
 export function addBooksCommands(program: Command): void {
@@ -38,8 +31,9 @@ export function addBooksCommands(program: Command): void {
     }),
   );
 
-  filtered(program.command('trial-balance').description('what every ledger account holds')).action(
-    ({ json, ...asked }: Options) =>
+  filtered(program.command('trial-balance').description('what every ledger account holds'))
+    .option('--lapsed', 'only credits that have ended and are neither swept nor revoked')
+    .action(({ json, ...asked }: Options) =>
       printBooks(asked, async function* (books, moment) {
         const totals = new TotalsAtCost();
         for await (const line of books.lines(moment, filterOf(asked))) {
@@ -53,13 +47,13 @@ export function addBooksCommands(program: Command): void {
           yield json ? JSON.stringify({ total }) : amountLine(balance, currency, `in all, at cost ${atCost}`);
         }
       }),
-  );
+    );
 
-  moments(program.command('roll-forward').description('how the liability for credits went through a month'))
+  const rollForward = program
+    .command('roll-forward')
+    .description('how the liability for credits went through a month; with --json, what each figure is made of');
+  filteredBy(moments(rollForward), 'promotion', 'marketplace', 'currency')
     .argument('<month>', 'of UTC, such as 2022-10', monthNamed)
-    .option('--promotion <id>', 'of it only')
-    .option('--marketplace <code>', 'in it only')
-    .option('--currency <code>', 'in it only')
     .action((month: Month, { json, ...asked }: Options) =>
       printBooks(asked, async function* (books, moment) {
         for (let cursor: string | null | undefined; cursor !== null;) {
@@ -72,7 +66,7 @@ export function addBooksCommands(program: Command): void {
     );
 }
 
-type Options = Output & MomentAsked & Filters;
+type Options = Output & MomentAsked & Filters & { readonly lapsed?: boolean };
 /** What `journalAsked` makes of the command line. */
 export type JournalOptions = Options & {
   readonly kind?: readonly EntryKind[];
@@ -87,12 +81,7 @@ const moments = (command: Command): Command =>
     .option('--json', 'for machines: a JSON object a line');
 
 const filtered = (command: Command): Command =>
-  moments(command)
-    .option('--advertiser <id>', 'of it only')
-    .option('--marketplace <code>', 'in it only')
-    .option('--promotion <id>', 'of it only')
-    .option('--currency <code>', 'in it only')
-    .option('--account <name>', 'of a ledger account, or of all that begin with these levels');
+  filteredBy(moments(command), 'advertiser', 'marketplace', 'promotion', 'currency', 'account');
 
 /** Adds the options that pick transactions. */
 export const journalAsked = (command: Command): Command =>
@@ -108,12 +97,13 @@ export const journalFilterOf = ({ kind, from, to, ...asked }: JournalOptions): J
   ...(kind === undefined ? {} : { kinds: kind }),
 });
 
-const filterOf = ({ advertiser, marketplace, promotion, currency, account }: Filters): BooksFilter => ({
+const filterOf = ({ advertiser, marketplace, promotion, currency, account, lapsed }: Options): BooksFilter => ({
   ...(advertiser === undefined ? {} : { advertiserId: advertiser }),
   ...(marketplace === undefined ? {} : { marketplace }),
   ...(promotion === undefined ? {} : { promotionId: promotion }),
   ...(currency === undefined ? {} : { currency }),
   ...(account === undefined ? {} : { account }),
+  ...(lapsed ? { lapsed } : {}),
 });
 
 /** Prints lines as they are made, and no faster than they are read: a journal of any length is in nobody's memory. */

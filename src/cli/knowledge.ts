@@ -1,15 +1,26 @@
 import type { INestApplicationContext } from '@nestjs/common';
-import type { Command } from 'commander';
-import { Diff, type AccountDifference } from '../audit/diff.js';
+import { Option, type Command } from 'commander';
+import { Diff, type AccountDifference, type Change } from '../audit/diff.js';
 import { GapReport, type Gap, type GapTotal } from '../audit/gap.js';
-import { LateFacts, type RestatedLine } from '../audit/late-facts.js';
+import { LateFacts, type LateFact, type RestatedLine } from '../audit/late-facts.js';
 import { Periods, type ClosedPeriod } from '../audit/periods.js';
 import type { Refusal } from '../kernel/refusal.js';
 import type { Page, Paging } from '../read-models/cursors.js';
 import type { Moment } from '../read-models/moment.js';
 import { Queries, type MomentAsked } from '../read-models/queries.js';
 import { ReadModels } from '../read-models/read-models.js';
-import { instant, knownAt, print, RefusedError, unlessRefused, upToDate, withLedger, type Output } from './shell.js';
+import { filteredBy, type Filters } from './filters.js';
+import {
+  DIFFERS,
+  instant,
+  knownAt,
+  print,
+  RefusedError,
+  unlessRefused,
+  upToDate,
+  withLedger,
+  type Output,
+} from './shell.js';
 
 /** So many items are asked for at a time. */
 const PAGE = 500;
@@ -47,6 +58,7 @@ export function addKnowledgeCommands(program: Command): void {
           ...event.trialBalance.map(({ account, marketplace, balance }) =>
             amountLine(balance.amount, balance.currency, marketplace ? `${account} in ${marketplace}` : account),
           ),
+          ...closing.warnings.map((warning) => `  Mind: ${warning}.`),
         ]);
       }),
     );
@@ -54,46 +66,75 @@ export function addKnowledgeCommands(program: Command): void {
   periods
     .command('show <month>')
     .description('the trial balance of a closed month')
-    .option('--view <view>', 'reported, restated or difference', 'reported')
+    .addOption(
+      new Option('--view <view>', 'which one').choices(['reported', 'restated', 'difference']).default('reported'),
+    )
     .option('--known-at <moment>', 'as known at a recorded instant, or at position:N', knownAt)
     .option('--json', 'for machines: a JSON object a line')
-    .action((month: string, { json, view, ...asked }: Output & MomentAsked & { view: string }) =>
+    .action(
+      (
+        month: string,
+        { json, view, ...asked }: Output & MomentAsked & { view: 'reported' | 'restated' | 'difference' },
+      ) =>
+        atMoment(asked, async (app, moment) => {
+          const closed = unlessRefused(await app.get(Periods).closed(month, moment.known));
+          if (view === 'difference') {
+            const ask = (paging: Paging) => app.get(LateFacts).difference(closed, moment, paging);
+            return everyItem<RestatedLine>(json, ask, restatedLine);
+          }
+          const periods = app.get(Periods);
+          if (view === 'restated')
+            return everyItem(json, (paging) => periods.restated(closed, moment, paging), balanceLine);
+          const { verified, ...first } = unlessRefused(await periods.reported(closed, moment, { limit: PAGE }));
+          const { period, position, fullTrialBalanceSha256 } = closed;
+          print(json, { period, view, position, fullTrialBalanceSha256, verified }, () => [
+            `${periodLine(closed)}: ${verified ? 'verified' : 'NOT VERIFIED, the books are not those that were reported'}`,
+          ]);
+          if (!verified) process.exitCode = DIFFERS;
+          const ask = (paging: Paging) => (paging.cursor ? periods.reported(closed, moment, paging) : first);
+          return everyItem(json, async (paging) => ask(paging), balanceLine);
+        }),
+    );
+
+  filteredBy(periods.command('late-facts <month>'), 'account', 'currency')
+    .description('what of a closed month was recorded after it was closed, with its postings')
+    .option('--known-at <moment>', 'as known at a recorded instant, or at position:N', knownAt)
+    .option('--json', 'for machines: a JSON object a line')
+    .action((month: string, { json, account, currency, ...asked }: Output & MomentAsked & Filters) =>
       atMoment(asked, async (app, moment) => {
         const closed = unlessRefused(await app.get(Periods).closed(month, moment.known));
-        if (view === 'difference') {
-          const ask = (paging: Paging) => app.get(LateFacts).difference(closed, moment, paging);
-          return everyItem<RestatedLine>(json, ask, restatedLine);
-        }
-        if (view !== 'reported' && view !== 'restated') {
-          throw new RefusedError(`there is no view ${view}: it is reported, restated or difference`);
-        }
-        const ask = (paging: Paging) => app.get(Periods)[view](closed, moment, paging);
-        return everyItem<{ account: string; currency: string; balance: string }>(json, ask, (line) =>
-          amountLine(line.balance, line.currency, line.account),
-        );
+        const filter = {
+          ...(account === undefined ? {} : { account }),
+          ...(currency === undefined ? {} : { currency }),
+        };
+        const ask = (paging: Paging) => app.get(LateFacts).list(closed, moment, filter, paging);
+        await everyItem<LateFact>(json, ask, lateFactText);
       }),
     );
 
-  program
-    .command('diff')
-    .description('the accounts of which two moments of knowledge tell differently, and why')
+  filteredBy(program.command('diff'), 'advertiser', 'marketplace')
+    .description('the accounts of which two moments of knowledge tell differently, and why; of one, every event')
     .requiredOption('--from <moment>', 'known at a recorded instant, or at position:N', knownAt)
     .option('--to <moment>', 'another one; all that is known by default', knownAt)
     .option('--as-of <instant>', 'what had happened by then; now by default', instant)
     .option('--json', 'for machines: a JSON object a line')
-    .action(({ json, from, to, ...asked }: Output & MomentAsked & { from: KnownAt; to?: KnownAt }) =>
-      atMoment({ ...asked, ...(to === undefined ? {} : { knownAt: to }) }, async (app, moment) => {
+    .action(({ json, from, to, advertiser, marketplace, ...asked }: DiffOptions) => {
+      if ((advertiser === undefined) !== (marketplace === undefined)) {
+        throw new RefusedError('--advertiser and --marketplace belong together: they name one account');
+      }
+      return atMoment({ ...asked, ...(to === undefined ? {} : { knownAt: to }) }, async (app, moment) => {
         const { known } = await app.get(Queries).moment({ knownAt: from });
+        if (advertiser !== undefined && marketplace !== undefined) {
+          const key = { advertiserId: advertiser, marketplace };
+          return everyItem<Change>(json, (paging) => app.get(Diff).changes(key, known, moment, paging), changeLine);
+        }
         const ask = (paging: Paging) => app.get(Diff).accounts(known, moment, paging);
         await everyItem<AccountDifference>(json, ask, differenceText);
-      }),
-    );
+      });
+    });
 
-  program
-    .command('gap <promotion>')
+  filteredBy(program.command('gap <promotion>'), 'marketplace', 'advertiser')
     .description('what was billed between qualifying and the credit')
-    .option('--marketplace <code>', 'in it only')
-    .option('--advertiser <id>', 'of it only')
     .option('--as-of <instant>', 'what had happened by then; now by default', instant)
     .option('--known-at <moment>', 'as known at a recorded instant, or at position:N', knownAt)
     .option('--json', 'for machines: a JSON object a line')
@@ -116,7 +157,8 @@ export function addKnowledgeCommands(program: Command): void {
     );
 }
 
-type GapOptions = Output & MomentAsked & { readonly marketplace?: string; readonly advertiser?: string };
+type GapOptions = Output & MomentAsked & Pick<Filters, 'marketplace' | 'advertiser'>;
+type DiffOptions = GapOptions & { readonly from: KnownAt; readonly to?: KnownAt };
 
 function atMoment(
   asked: MomentAsked,
@@ -143,6 +185,15 @@ async function everyItem<Item extends object>(
 
 const amountLine = (amount: string, currency: string, what: string): string =>
   `  ${amount.padStart(16)} ${currency}  ${what}`;
+
+const balanceLine = ({ balance, currency, account }: { balance: string; currency: string; account: string }): string =>
+  amountLine(balance, currency, account);
+
+const lateFactText = ({ position, recordedAt, effectiveAt, description, postings }: LateFact): string =>
+  [
+    `${effectiveAt} ${description} (position ${position}, recorded ${recordedAt})`,
+    ...postings.map(({ account, amount, currency }) => amountLine(amount, currency, account)),
+  ].join('\n');
 
 const periodLine = ({ period, closedAt, position, fullTrialBalanceSha256 }: ClosedPeriod): string =>
   `${period}  closed ${closedAt} on position ${position}, SHA-256 ${fullTrialBalanceSha256}`;
@@ -175,11 +226,16 @@ function differenceText({
       const told = earlier ? `${earlier.status} ${earlier.remaining}` : 'unknown';
       return `  ${creditId}: ${told} -> ${later.status} ${later.remaining}`;
     }),
-    ...changes.map(({ position, effectiveAt, event, line }) => {
-      const moved = line ? `, ${line.amount} and billed ${line.billable}` : '';
-      return `  position ${position}: ${event.id} of ${effectiveAt}${moved}`;
-    }),
+    ...changes.map(changeLine),
+    ...(events > changes.length
+      ? [`  and ${events - changes.length} more: --advertiser and --marketplace list all`]
+      : []),
   ].join('\n');
+}
+
+function changeLine({ position, effectiveAt, event, line }: Change): string {
+  const moved = line ? `, ${line.amount} and billed ${line.billable}` : '';
+  return `  position ${position}: ${event.id} of ${effectiveAt}${moved}`;
 }
 
 const gapLine = (gap: Gap): string => {

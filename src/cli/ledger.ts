@@ -112,7 +112,12 @@ export function addLedgerCommands(program: Command): void {
     .option('--into <file>', '… into this file, which can be served with --read-only')
     .option('--json', 'for machines')
     .action(async ({ json, check, until, into, ...asked }: ReplayOptions) => {
-      if (until !== undefined || into !== undefined) return rebuild(until, into, json);
+      if (until !== undefined || into !== undefined) {
+        if (check || asked.asOf !== undefined || asked.knownAt !== undefined) {
+          throw new RefusedError('--until and --into rebuild a whole ledger: without --check, --as-of and --known-at');
+        }
+        return rebuild(until, into, json);
+      }
       await withLedger(async (app) => {
         await upToDate(app.get(ReadModels));
         const store = app.get(EventStore);

@@ -1,6 +1,6 @@
 import { isWithin } from '../kernel/bounds.js';
 import { never } from '../kernel/decider.js';
-import { pointer, refuse, type Fault, type Refusal } from '../kernel/refusal.js';
+import { type Fault, faultsTold, MOST_FAULTS, pointer, refuse, type Refusal } from '../kernel/refusal.js';
 import { forbidden } from './batch.js';
 import type { FactHandler, Handled, Validate } from './facts.js';
 import { UNOBSERVED, type CommandObserver } from './observer.js';
@@ -42,10 +42,13 @@ export class CommandGateway {
   /** Results in the order of the commands. What the warrant does not cover is rejected, item by item, as `forbidden`. */
   async submit(commands: readonly unknown[], warrant?: Warrant): Promise<ItemResult[]> {
     const results: Promise<ItemResult>[] = [];
+    let told = 0;
     for (const input of commands) {
       const command = this.permitted(input, warrant);
       if ('refused' in command) {
-        results.push(this.observed(typeOf(input), Promise.resolve(rejected(typeOf(input), null, null, command))));
+        const refusal = telling(command, Math.max(2, MOST_FAULTS_TOGETHER - told));
+        told += refusal.errors?.length ?? 0;
+        results.push(this.observed(typeOf(input), Promise.resolve(rejected(typeOf(input), null, null, refusal))));
         continue;
       }
       const asksOthers = this.handlers.get(command.type)!.facts.get(command.type)!.asksOthers ?? false;
@@ -72,7 +75,7 @@ export class CommandGateway {
     const type = typeOf(input);
     const spec = type === null ? undefined : this.handlers.get(type)?.facts.get(type);
     if (!warrant || type === null || !spec) return this.read(input);
-    if (!warrant.mayState(type)) return forbidden();
+    if (!warrant.mayState(type) || (spec.isOfAll && !isWithin(warrant, {}))) return forbidden();
     const command = this.read(input);
     return 'refused' in command || spec.isOfStream || isWithin(warrant, command.data) ? command : forbidden();
   }
@@ -90,28 +93,44 @@ export class CommandGateway {
     if (typeof input !== 'object' || input === null || Array.isArray(input)) {
       return invalid([{ path: '', message: 'must be an object with type and data' }]);
     }
-    const faults: Fault[] = Object.keys(input)
-      .filter((name) => name !== 'type' && name !== 'data')
-      .map((name) => ({
-        path: pointer(name),
-        message: 'is not a known field',
-      }));
+    const strays = Object.keys(input).filter((name) => name !== 'type' && name !== 'data');
+    const faults = strays
+      .slice(0, MOST_FAULTS)
+      .map((name) => ({ path: pointer(name), message: 'is not a known field' }));
+    const beyond = strays.length - faults.length;
     const type = typeOf(input);
     const data: unknown = Object.hasOwn(input, 'data') ? (input as { data: unknown }).data : undefined;
     const checked = type === null ? undefined : this.validate(type, data);
     if (type === null || !checked) {
-      return invalid([...faults, { path: '/type', message: 'must be a type of command that clients may send' }]);
+      return invalid(
+        [...faults, { path: '/type', message: 'must be a type of command that clients may send' }],
+        beyond,
+      );
     }
     const more = this.handlers.get(type)!.check?.(type, data) ?? [];
     if ('value' in checked && faults.length + more.length === 0) return { type, data: checked.value };
     const found = [...faults, ...('faults' in checked ? checked.faults : []), ...more];
     const onlyPrecision = 'code' in checked && checked.code === 'precision' && faults.length + more.length === 0;
-    return onlyPrecision ? refuse('precision', 'An amount has more digits than its currency.', found) : invalid(found);
+    return onlyPrecision
+      ? refuse('precision', 'An amount has more digits than its currency.', found)
+      : invalid(found, beyond + ('faults' in checked ? (checked.more ?? 0) : 0));
   }
 }
 
-const invalid = (faults: readonly Fault[]): Refusal =>
-  refuse('invalid-command', `The command has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}.`, faults);
+/** Of all the commands sent together; of those behind, the first fault and how many there are. */
+const MOST_FAULTS_TOGETHER = 1000;
+
+const telling = (refusal: Refusal, most: number): Refusal =>
+  refusal.errors && refusal.errors.length > most
+    ? { ...refusal, errors: [refusal.errors[0]!, { path: '', message: 'and more faults' }] }
+    : refusal;
+
+/** `more` were counted and not listed. */
+function invalid(faults: readonly Fault[], more = 0): Refusal {
+  const total = faults.length + more;
+  const detail = `The command has ${total === 1 ? 'a fault' : `${total} faults`}.`;
+  return refuse('invalid-command', detail, faultsTold(faults, more));
+}
 
 function typeOf(input: unknown): string | null {
   if (typeof input !== 'object' || input === null || !Object.hasOwn(input, 'type')) return null;

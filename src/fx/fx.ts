@@ -8,7 +8,7 @@ import type { FxEvent, FxRateRecorded } from './domain/events.js';
 import { fxDecider } from './domain/rates.js';
 
 export class Fx implements FactHandler {
-  readonly facts = new Map([['FxRateRecorded', {}]]);
+  readonly facts = new Map([['FxRateRecorded', { isOfAll: true }]]);
   private readonly handling: CommandHandling<null, FxRateRecorded, FxEvent>;
 
   constructor(store: EventStore, snapshots: Snapshots, observer?: CommandObserver) {

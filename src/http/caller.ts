@@ -5,11 +5,19 @@ import { type Scope, SCOPES } from './scopes.js';
 
 /** Who sends a request, and what it may do. Bounds of null do not bind. */
 export interface Caller extends Bounds {
-  /** Stored with every event that it makes. */
+  /**
+   * Stored with every event that it makes. `key:…` and `token:…`: neither can pass for the other, nor for the service's own
+   * `scheduler`, `cli` and `local`.
+   */
   readonly subject: string;
   readonly scopes: ReadonlySet<Scope>;
   /** When its token or key ends, in ms since 1970; absent for never. */
   readonly endsAtMs?: number;
+  /**
+   * The same caller as it is known now, for what goes on for long: a key may have been struck out or changed since.
+   * Throws a problem when it is to be let in no more. Absent where nothing can change.
+   */
+  readonly asOfNow?: () => Caller;
 }
 
 /** Whoever reaches a service that has no authentication configured, and so listens on loopback only. */

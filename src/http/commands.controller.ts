@@ -4,7 +4,8 @@ import { Body, Controller, HttpCode, Post, Query, Req, Res } from '@nestjs/commo
 import { ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CommandGateway, type ItemResult } from '../commands/gateway.js';
-import { importLines, lineBatches, MAX_BATCH } from '../commands/import.js';
+import { importLines, type Line, lineBatches, MAX_BATCH } from '../commands/import.js';
+import type { Warrant } from '../commands/warrant.js';
 import { warrantOf } from './auth/warrant.js';
 import { CalledBy, type Caller, callerOf } from './caller.js';
 import { metered, refuseRate, type Stopped } from './limits/metering.js';
@@ -103,8 +104,8 @@ export class CommandsController {
   async import(@Query(Checked) _: Nothing, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const source = request.body as Readable | undefined;
     if (!source) throw new ProblemError('unsupported-media-type', 'The body must be application/x-ndjson.');
-    const warrant = warrantOf(callerOf(request));
-    const gateway = { submit: (commands: readonly unknown[]) => this.gateway.submit(commands, warrant) };
+    const sender = new LongCaller(callerOf(request));
+    const gateway = { submit: (commands: readonly unknown[]) => this.gateway.submit(commands, sender.warrant) };
     const out = new PassThrough();
     void reply.type('application/x-ndjson').send(out);
     let answered = false;
@@ -118,10 +119,11 @@ export class CommandsController {
       const chunks = source.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
       let stopped: Stopped | undefined;
       let ended: StoppedAt | undefined;
+      const stop = (where: Stopped) => (stopped = where);
       const batches = untilStopped(request, lineBatches(chunks), (where) => (ended = where));
-      const lines = metered(request, batches, (where) => (stopped = where));
+      const lines = metered(request, sender.admitted(batches, stop), stop);
       const summary = await importLines(gateway, lines, write);
-      if (stopped && summary.read === 0) refuseRate(reply, stopped.short, 1);
+      if (stopped && summary.read === 0) refuseWhole(reply, stopped);
       const error = stopped ? stopOf(stopped) : ended && endOf(ended);
       await write(error ? { summary, error } : { summary });
       out.end();
@@ -139,13 +141,46 @@ export class CommandsController {
 const invalid = (detail: string): ProblemError =>
   new ProblemError('invalid-command', detail, [{ path: '', message: 'must be a command or an array of 1 to 500' }]);
 
+/**
+ * Whoever sends lines for as long as it likes. It is looked at again before each batch: a key that was struck out, or a
+ * token that is over, states nothing more, and a key that was changed states what it may now.
+ */
+class LongCaller {
+  warrant: Warrant;
+
+  constructor(private readonly caller: Caller) {
+    this.warrant = warrantOf(caller);
+  }
+
+  async *admitted(
+    batches: AsyncIterable<readonly Line[]>,
+    stop: (stopped: Stopped) => void,
+  ): AsyncGenerator<readonly Line[]> {
+    for await (const batch of batches) {
+      try {
+        this.warrant = warrantOf(this.caller.asOfNow?.() ?? this.caller);
+      } catch (problem) {
+        if (!(problem instanceof ProblemError)) throw problem;
+        return stop({ line: batch[0]!.line, why: { problem } });
+      }
+      yield batch;
+    }
+  }
+}
+
+/** Nothing was taken, and there still is a status to answer with. */
+function refuseWhole(reply: FastifyReply, { why }: Stopped): never {
+  if ('problem' in why) throw why.problem;
+  return refuseRate(reply, why.short, 1);
+}
+
 /** Why an import stopped at a line, and when it may go on from there. */
-const stopOf = ({ line, short }: Stopped): object => ({
-  code: 'rate-limited',
-  detail: `${ruleOf(short, 1)} Everything before line ${line} was taken; send the rest from that line on.`,
-  line,
-  retryAfterSeconds: short.resetSeconds,
-});
+function stopOf({ line, why }: Stopped): object {
+  const where = `Everything before line ${line} was taken; send the rest from that line on.`;
+  if ('problem' in why) return { code: why.problem.code, detail: `${why.problem.detail} ${where}`, line };
+  const retryAfterSeconds = why.short.resetSeconds;
+  return { code: 'rate-limited', detail: `${ruleOf(why.short, 1)} ${where}`, line, retryAfterSeconds };
+}
 
 const endOf = ({ line }: StoppedAt): object => ({
   code: 'stopping',

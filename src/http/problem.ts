@@ -1,6 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { type Fault, isRefusal, type Refusal, type RefusalCode } from '../kernel/refusal.js';
+import { type Fault, faultsTold, isRefusal, type Refusal, type RefusalCode } from '../kernel/refusal.js';
 
 /** Codes that only this edge answers with; the others are the ledger's refusals. */
 type EdgeCode =
@@ -93,7 +93,14 @@ export function problemOf(code: string, detail: string, errors?: readonly Fault[
   const [status, title] = Object.hasOwn(PROBLEMS, code)
     ? PROBLEMS[code as ProblemCode]
     : ([422, 'A rule refuses it'] as const);
-  return { type: `urn:promoledger:problem:${code}`, title, status, detail, code, ...(errors ? { errors } : {}) };
+  return {
+    type: `urn:promoledger:problem:${code}`,
+    title,
+    status,
+    detail,
+    code,
+    ...(errors ? { errors: faultsTold(errors) } : {}),
+  };
 }
 
 /** Thrown at the edge only, where Nest wants an exception: within, refusals are values. */

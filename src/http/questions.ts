@@ -1,7 +1,7 @@
 import { Injectable, type PipeTransform, type ArgumentMetadata } from '@nestjs/common';
 import type { Instant } from '../kernel/instant.js';
 import { parseInstant } from '../kernel/instant.js';
-import type { Refusal } from '../kernel/refusal.js';
+import { faultsTold, type Refusal } from '../kernel/refusal.js';
 import type { Moment } from '../read-models/moment.js';
 import type { Queries } from '../read-models/queries.js';
 import { type DtoClass, field, type FieldOptions, InstantField, rule } from './fields.js';
@@ -18,7 +18,8 @@ export class Checked implements PipeTransform {
     const result = validateCommand(metatype as DtoClass, value === undefined ? {} : value, '');
     if ('value' in result) return result.value;
     const what = type === 'query' ? 'query' : 'body';
-    throw new ProblemError(result.code, `The ${what} has ${counted(result.faults.length)}.`, result.faults);
+    const { code, faults, more = 0 } = result;
+    throw new ProblemError(code, `The ${what} has ${counted(faults.length + more)}.`, faultsTold(faults, more));
   }
 }
 

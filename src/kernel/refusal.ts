@@ -43,6 +43,23 @@ export interface Fault {
   readonly message: string;
 }
 
+/** So many faults are told of one input: who has more has not read what is asked. */
+export const MOST_FAULTS = 100;
+const LONGEST_PATH = 1000;
+
+/**
+ * What is told of the faults that were found, and of `more` that were only counted: `most` at most, the last of which says
+ * how many are left out. Telling of what was told already changes nothing.
+ */
+export function faultsTold(found: readonly Fault[], more = 0, most = MOST_FAULTS): readonly Fault[] {
+  const total = found.length + more;
+  const told = total <= most ? found : found.slice(0, most - 1);
+  const shown = told.map((fault) =>
+    fault.path.length <= LONGEST_PATH ? fault : { ...fault, path: `${fault.path.slice(0, LONGEST_PATH)}…` },
+  );
+  return total <= most ? shown : [...shown, { path: '', message: `and ${total - told.length} more faults` }];
+}
+
 /** A step of a JSON pointer (RFC 6901). */
 export const pointer = (name: string): string => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 

@@ -5,6 +5,7 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS cursor (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     position INTEGER NOT NULL,
+    due INTEGER NOT NULL,
     ordinal INTEGER NOT NULL
   ) STRICT;
   CREATE TABLE IF NOT EXISTS endpoints (
@@ -28,6 +29,7 @@ const SCHEMA = `
     UNIQUE (endpoint, notice_id)
   ) STRICT;
   CREATE INDEX IF NOT EXISTS deliveries_queued ON deliveries (endpoint, due, id) WHERE state = 'queued';
+  CREATE INDEX IF NOT EXISTS deliveries_waiting ON deliveries (endpoint, created) WHERE state = 'queued';
   CREATE INDEX IF NOT EXISTS deliveries_dead ON deliveries (endpoint, id) WHERE state = 'dead';
   CREATE INDEX IF NOT EXISTS deliveries_died ON deliveries (ended) WHERE state = 'dead';
   CREATE INDEX IF NOT EXISTS deliveries_delivered ON deliveries (ended) WHERE state = 'delivered'`;
@@ -92,8 +94,8 @@ export class Deliveries {
     this.sql.exec(SCHEMA);
     const columns = 'id, endpoint, notice_id, kind, body, attempts, due, created, ended, why';
     const prepared = {
-      cursor: 'SELECT position, ordinal FROM cursor',
-      move: 'INSERT OR REPLACE INTO cursor VALUES (1, ?, ?)',
+      cursor: 'SELECT position, due, ordinal FROM cursor',
+      move: 'INSERT OR REPLACE INTO cursor VALUES (1, ?, ?, ?)',
       endpoint: 'SELECT url, disabled_at, delivered_at FROM endpoints WHERE id = ?',
       configure: `INSERT INTO endpoints (id, url) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE
         SET url = excluded.url, disabled_at = NULL WHERE url <> excluded.url`,
@@ -113,9 +115,9 @@ export class Deliveries {
       letter: `SELECT ${columns} FROM deliveries WHERE state = 'dead' AND id = ?`,
       resend: `UPDATE deliveries SET state = 'queued', attempts = 0, due = ?1, ended = NULL
         WHERE state = 'dead' AND endpoint = ?2 AND (?3 IS NULL OR id = ?3)`,
-      counts: `SELECT count(*) FILTER (WHERE state = 'queued') AS queued, count(*) FILTER (WHERE state = 'dead') AS dead,
-        min(created) FILTER (WHERE state = 'queued') AS oldest
-        FROM deliveries WHERE endpoint = ? AND state IN ('queued', 'dead')`,
+      counts: `SELECT (SELECT count(*) FROM deliveries WHERE state = 'queued' AND endpoint = ?1) AS queued,
+        (SELECT count(*) FROM deliveries WHERE state = 'dead' AND endpoint = ?1) AS dead,
+        (SELECT min(created) FROM deliveries WHERE state = 'queued' AND endpoint = ?1) AS oldest`,
       discard: `DELETE FROM deliveries WHERE state = 'dead' AND id = ?`,
       discardAll: `DELETE FROM deliveries WHERE state = 'dead' AND endpoint = ?`,
       oldDead: `SELECT endpoint, count(*) AS letters FROM deliveries WHERE state = 'dead' AND ended < ?
@@ -134,7 +136,7 @@ export class Deliveries {
   /** How far the notices have been queued; undefined when nothing was ever looked at. */
   cursor(): Place | undefined {
     const row = this.statements.cursor.get();
-    return row && { position: row['position'] as bigint, ordinal: Number(row['ordinal']) };
+    return row && { position: row['position'] as bigint, due: Number(row['due']), ordinal: Number(row['ordinal']) };
   }
 
   /** Queues what is new and moves the cursor, at once or not at all. What the endpoint was told of already is left out. */
@@ -144,7 +146,7 @@ export class Deliveries {
       for (const { endpoint, noticeId, kind, body, dead = null } of outgoing) {
         this.statements.add.run(endpoint, noticeId, kind, body, nowMs, dead);
       }
-      this.statements.move.run(through.position, through.ordinal);
+      this.statements.move.run(through.position, through.due, through.ordinal);
     });
   }
 
@@ -236,6 +238,10 @@ export class Deliveries {
   deadLetter(id: number): Delivery | undefined {
     const row = this.statements.letter.get(id);
     return row && deliveryOf(row);
+  }
+
+  isDisabled(endpoint: string): boolean {
+    return (this.statements.endpoint.get(endpoint)?.['disabled_at'] ?? null) !== null;
   }
 
   stateOf(endpoint: string): EndpointState {

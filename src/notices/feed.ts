@@ -1,9 +1,9 @@
 import { StoreUnavailableError, type Position } from '../event-store/event-store.js';
-import { type Bounds, isWithin, UNBOUND } from '../kernel/bounds.js';
+import { type Bounds, UNBOUND } from '../kernel/bounds.js';
 import { epochMs, type Instant } from '../kernel/instant.js';
 import type { ReadModels } from '../read-models/read-models.js';
 import type { Notice } from './domain/notices.js';
-import type { Place, Placed } from './notices-model.js';
+import type { Place, Placed, ToldByClock } from './notices-model.js';
 
 /** So many notices at most are read at once by whoever follows. */
 const PAGE = 500;
@@ -12,15 +12,18 @@ const LONGEST_WAIT_MS = 30_000;
 /** What could not be told because the store is away, or the read models are behind, is looked for again after so long. */
 const RETRY_MS = 1000;
 
-export const BEGINNING: Place = { position: 0n, ordinal: -1 };
+export const BEGINNING: Place = { position: 0n, due: 0, ordinal: -1 };
 
-export const placeText = ({ position, ordinal }: Place): string => `${position}-${ordinal}`;
+/** `42-0`; of what the clock told `42-1666854000000-7`. It means nothing to a reader but where to go on. */
+export const placeText = ({ position, due, ordinal }: Place): string =>
+  due === 0 ? `${position}-${ordinal}` : `${position}-${due}-${ordinal}`;
+
+export const PLACE = /^(0|[1-9][0-9]{0,17})-(?:([1-9][0-9]{0,14})-)?(0|[1-9][0-9]{0,14})$/;
 
 /** A place as `placeText` writes it; undefined for anything else. */
 export function parsePlace(text: unknown): Place | undefined {
-  const [, position = '', ordinal = ''] =
-    typeof text === 'string' ? (/^(0|[1-9][0-9]{0,17})-(0|[1-9][0-9]{0,8})$/.exec(text) ?? []) : [];
-  return position === '' ? undefined : { position: BigInt(position), ordinal: Number(ordinal) };
+  const [, position = '', due = '0', ordinal = ''] = typeof text === 'string' ? (PLACE.exec(text) ?? []) : [];
+  return position === '' ? undefined : { position: BigInt(position), due: Number(due), ordinal: Number(ordinal) };
 }
 
 export type NoticeView = Notice & { readonly place: string };
@@ -44,21 +47,15 @@ export class NoticeFeed {
    * included: half a log may hold what was spent since. Throws StoreUnavailableError.
    */
   async now(after: Place, limit: number, bounds: Bounds = UNBOUND): Promise<readonly Placed[]> {
-    const head = await this.readModels.head();
-    const { notices, runner } = this.readModels;
-    const told = this.known(after, runner.position, limit, bounds);
-    if (told.length === limit || !this.isWhole(head)) return told;
-    const due = notices
-      .due(this.clock())
-      .filter(({ place, notice }) => isAfter(place, after) && isWithin(bounds, notice));
-    return [...told, ...due].slice(0, limit);
+    return (await this.look(after, limit, bounds)).found;
   }
 
   /** After all that is known now. Throws StoreUnavailableError or NotCaughtUpError. */
   async end(): Promise<Place> {
-    const position = await this.readModels.caughtUp();
-    const all = await this.now({ position, ordinal: -1 }, Number.MAX_SAFE_INTEGER);
-    return all.at(-1)?.place ?? { position, ordinal: -1 };
+    await this.readModels.caughtUp();
+    const { notices, runner } = this.readModels;
+    const { position } = runner;
+    return notices.lastDue(this.clock(), position) ?? allOfEvents(position);
   }
 
   /** The last position of the log, whether it is included yet or not. Throws StoreUnavailableError. */
@@ -71,22 +68,38 @@ export class NoticeFeed {
    * when the read models have stopped.
    */
   async *follow(after: Place, gone: AbortSignal, bounds: Bounds = UNBOUND): AsyncGenerator<readonly Placed[]> {
+    let told: ToldByClock | undefined;
     for (let place = after; !gone.aborted;) {
       const seen = this.readModels.runner.position;
-      const found = await this.nowOrNull(place, bounds);
-      const last = found?.at(-1);
-      if (found && last) {
-        yield found;
+      const looked = await this.lookOrNull(place, bounds, told);
+      told = looked?.told ?? told;
+      const last = looked?.found.at(-1);
+      if (looked && last) {
+        yield looked.found;
         place = last.place;
       } else {
-        await this.next(seen, found === null ? RETRY_MS : this.untilDueMs(), gone);
+        await this.next(seen, looked === null ? RETRY_MS : this.untilDueMs(), gone);
       }
     }
   }
 
-  private async nowOrNull(place: Place, bounds: Bounds): Promise<readonly Placed[] | null> {
+  /** With what the clock has told the reader by then, when the answer is all that there is. */
+  private async look(after: Place, limit: number, bounds: Bounds, told?: ToldByClock): Promise<Looked> {
+    const head = await this.readModels.head();
+    const { notices, runner } = this.readModels;
+    const { position } = runner;
+    const known = this.known(after, position, limit, bounds);
+    if (known.length === limit || head > position) return { found: known };
+    const now = this.clock();
+    const due = notices.due(now, { last: position, after, told, bounds, limit: limit - known.length });
+    if (due === null) return { found: known };
+    const found = [...known, ...due];
+    return found.length === limit ? { found } : { found, told: { position, dueMs: epochMs(now) } };
+  }
+
+  private async lookOrNull(place: Place, bounds: Bounds, told?: ToldByClock): Promise<Looked | null> {
     try {
-      return await this.now(place, PAGE, bounds);
+      return await this.look(place, PAGE, bounds, told);
     } catch (error) {
       if (error instanceof StoreUnavailableError) return null;
       throw error;
@@ -111,12 +124,12 @@ export class NoticeFeed {
       gone.removeEventListener('abort', leave);
     }
   }
-
-  private isWhole(head: Position): boolean {
-    const { notices, runner } = this.readModels;
-    return head <= runner.position && notices.tail === runner.position;
-  }
 }
 
-const isAfter = (a: Place, b: Place): boolean =>
-  a.position > b.position || (a.position === b.position && a.ordinal > b.ordinal);
+interface Looked {
+  readonly found: readonly Placed[];
+  readonly told?: ToldByClock;
+}
+
+/** After what the event at a position tells, and before what the clock tells next. */
+const allOfEvents = (position: Position): Place => ({ position, due: 0, ordinal: 999_999_999 });

@@ -16,28 +16,78 @@ import {
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS notices (
     position INTEGER NOT NULL, -- of the last event before it was told
-    ordinal INTEGER NOT NULL,  -- among those told there, from 0
+    due INTEGER NOT NULL,      -- ms: when the clock came to tell it; 0: the event at that position tells it
+    ordinal INTEGER NOT NULL,  -- among those that the event tells, from 0; of what the clock tells the credit's id below
     advertiser_id TEXT NOT NULL,
     marketplace TEXT NOT NULL,
     notice TEXT NOT NULL,      -- JSON
-    PRIMARY KEY (position, ordinal)
+    PRIMARY KEY (position, due, ordinal)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX IF NOT EXISTS notices_by_advertiser ON notices (advertiser_id, position, ordinal);
+  CREATE INDEX IF NOT EXISTS notices_by_advertiser ON notices (advertiser_id, position, due, ordinal);
   CREATE TABLE IF NOT EXISTS notice_credits (
     id INTEGER PRIMARY KEY,
     account TEXT NOT NULL,
+    advertiser_id TEXT NOT NULL,
+    marketplace TEXT NOT NULL,
     credit_id TEXT NOT NULL,
     due INTEGER,               -- ms: from when on the clock tells that it is about to end; null: it need not
+    since INTEGER NOT NULL,    -- position of the event that made it due then
     credit TEXT NOT NULL,      -- JSON, amounts in minor units
     UNIQUE (account, credit_id)
   ) STRICT;
-  CREATE INDEX IF NOT EXISTS notice_credits_due ON notice_credits (due, id) WHERE due IS NOT NULL`;
+  CREATE INDEX IF NOT EXISTS notice_credits_due ON notice_credits (due, id) WHERE due IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS notice_credits_since ON notice_credits (since) WHERE due IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS notice_credits_by_advertiser ON notice_credits (advertiser_id, due, id)
+    WHERE due IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS notice_credits_by_marketplace ON notice_credits (marketplace, due, id)
+    WHERE due IS NOT NULL`;
+
+/** So many credits are settled at once. */
+const PIECE = 500;
 
 /** Where a notice stands among all: what a reader resumes after. */
 export interface Place {
   readonly position: Position;
+  /** ms since 1970 when the clock came to tell it; 0 when the event at `position` tells it: those come first. */
+  readonly due: number;
   readonly ordinal: number;
 }
+
+/** A reader was told, as of an event, all that was due by then. */
+export interface ToldByClock {
+  readonly position: Position;
+  readonly dueMs: number;
+}
+
+/** What a reader asks of the clock. */
+export interface DueAsked {
+  /** The event that is taken to be the last. */
+  readonly last?: Position;
+  readonly after?: Place;
+  readonly told?: ToldByClock | undefined;
+  readonly bounds?: Bounds;
+  readonly limit?: number;
+}
+
+/** A time in ms and the id of a credit. */
+type At = readonly [number, number];
+const ALL = Number.MAX_SAFE_INTEGER;
+
+const IN = (column: string, list: string) => `${column} IN (SELECT value FROM json_each(${list}))`;
+
+/**
+ * What is due by ?1 after (?2, ?3), and what was made due behind the position ?4 for a time up to ?5 and after (?6, ?7), at
+ * most ?8. Of bound readers only what is theirs (?9, ?10) is looked at, and what was recorded since they looked last.
+ */
+const dueOf = (index: string, theirs: string): string => `
+  SELECT due, id, credit FROM notice_credits INDEXED BY notice_credits_${index}
+    WHERE due IS NOT NULL AND ${theirs} AND due <= ?1 AND (due, id) > (?2, ?3)
+      AND (?9 IS NULL OR ${IN('advertiser_id', '?9')}) AND (?10 IS NULL OR ${IN('marketplace', '?10')})
+  UNION ALL
+  SELECT due, id, credit FROM notice_credits INDEXED BY notice_credits_since
+    WHERE due IS NOT NULL AND since > ?4 AND due <= ?5 AND (due, id) > (?6, ?7)
+      AND (?9 IS NULL OR ${IN('advertiser_id', '?9')}) AND (?10 IS NULL OR ${IN('marketplace', '?10')})
+  ORDER BY due, id LIMIT ?8`;
 
 export interface Placed {
   readonly place: Place;
@@ -60,20 +110,25 @@ export class NoticesModel implements ReadModel {
   ) {
     db.create(SCHEMA);
     this.statements = {
-      tell: db.prepare('INSERT INTO notices VALUES (?, ?, ?, ?, ?)'),
-      ordinal: db.prepare('SELECT max(ordinal) AS ordinal FROM notices WHERE position = ?'),
-      all: db.prepare(`SELECT position, ordinal, notice FROM notices
-        WHERE (position, ordinal) > (?1, ?2) AND position <= ?3
-          AND (?4 IS NULL OR marketplace IN (SELECT value FROM json_each(?4)))
-        ORDER BY position, ordinal LIMIT ?5`),
-      some: db.prepare(`SELECT position, ordinal, notice FROM notices
-        WHERE advertiser_id IN (SELECT value FROM json_each(?6)) AND (position, ordinal) > (?1, ?2) AND position <= ?3
-          AND (?4 IS NULL OR marketplace IN (SELECT value FROM json_each(?4)))
-        ORDER BY position, ordinal LIMIT ?5`),
+      tell: db.prepare('INSERT INTO notices VALUES (?, ?, ?, ?, ?, ?)'),
+      all: db.prepare(`SELECT position, due, ordinal, notice FROM notices
+        WHERE (position, due, ordinal) > (?1, ?2, ?3) AND position <= ?4
+          AND (?5 IS NULL OR ${IN('marketplace', '?5')})
+        ORDER BY position, due, ordinal LIMIT ?6`),
+      some: db.prepare(`SELECT position, due, ordinal, notice FROM notices
+        WHERE ${IN('advertiser_id', '?7')} AND (position, due, ordinal) > (?1, ?2, ?3) AND position <= ?4
+          AND (?5 IS NULL OR ${IN('marketplace', '?5')})
+        ORDER BY position, due, ordinal LIMIT ?6`),
       credit: db.prepare('SELECT credit FROM notice_credits WHERE account = ? AND credit_id = ?'),
-      save: db.prepare(`INSERT INTO notice_credits (account, credit_id, due, credit) VALUES (?, ?, ?, ?)
-        ON CONFLICT (account, credit_id) DO UPDATE SET due = excluded.due, credit = excluded.credit`),
-      due: db.prepare('SELECT due, credit FROM notice_credits WHERE due <= ? ORDER BY due, id'),
+      save: db.prepare(`INSERT INTO notice_credits (account, advertiser_id, marketplace, credit_id, due, since, credit)
+        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account, credit_id) DO UPDATE
+        SET due = excluded.due, since = iif(due IS excluded.due, since, excluded.since), credit = excluded.credit`),
+      settle: db.prepare('UPDATE notice_credits SET due = NULL, credit = ? WHERE id = ?'),
+      piece: db.prepare('SELECT due, id, credit FROM notice_credits WHERE due <= ? ORDER BY due, id LIMIT ?'),
+      dueOfAll: db.prepare(dueOf('due', 'TRUE')),
+      dueByAdvertiser: db.prepare(dueOf('by_advertiser', IN('advertiser_id', '?9'))),
+      dueByMarketplace: db.prepare(dueOf('by_marketplace', IN('marketplace', '?10'))),
+      lastDue: db.prepare('SELECT due, id FROM notice_credits WHERE due <= ? ORDER BY due DESC, id DESC LIMIT 1'),
       nextDue: db.prepare('SELECT min(due) AS due FROM notice_credits WHERE due > ?'),
     };
   }
@@ -81,16 +136,13 @@ export class NoticesModel implements ReadModel {
   apply(event: Recorded): void {
     const recordedAt = earlier(event.recordedAt, this.clock());
     // What is recorded within one millisecond comes at once: nobody could have been told in between.
-    for (const { place, notice, credit } of this.fallenDue(plusMs(recordedAt, -1))) {
-      this.tell(place, notice);
-      this.save(withTold(credit, 'credit-expiring'), null);
-    }
+    this.settle(plusMs(recordedAt, -1));
     this.last = event.position;
     if (!event.stream.startsWith('account-') && event.type !== 'DisbursementRunCompleted') return;
     const fact = { type: event.type, data: event.data } as NoticedEvent;
     const { notices, credits } = step(fact, event.position, (creditId) => this.creditOf(event.stream, creditId));
-    notices.forEach((notice, ordinal) => this.tell({ position: event.position, ordinal }, notice));
-    for (const credit of credits) this.save(credit, expiringFrom(credit, recordedAt));
+    notices.forEach((notice, ordinal) => this.tell({ position: event.position, due: 0, ordinal }, notice));
+    for (const credit of credits) this.save(credit, expiringFrom(credit, recordedAt), event.position);
   }
 
   forget(): void {
@@ -105,18 +157,45 @@ export class NoticesModel implements ReadModel {
   /** Those after a place and told up to `known`, at most `limit`. */
   after(place: Place, known: Position, limit: number, { advertisers, marketplaces }: Bounds = UNBOUND): Placed[] {
     const within = marketplaces && JSON.stringify([...marketplaces]);
-    const asked = [place.position, place.ordinal, known, within, limit] as const;
+    const asked = [place.position, place.due, place.ordinal, known, within, limit] as const;
     const { all, some } = this.statements;
     const rows = advertisers === null ? all.all(...asked) : some.all(...asked, JSON.stringify([...advertisers]));
     return rows.map((row) => ({
-      place: { position: row['position'] as bigint, ordinal: Number(row['ordinal']) },
+      place: { position: row['position'] as bigint, due: Number(row['due']), ordinal: Number(row['ordinal']) },
       notice: JSON.parse(String(row['notice'])) as Notice,
     }));
   }
 
-  /** What the clock has to tell at `now` and no later event has settled: after all others. */
-  due(now: Instant): Placed[] {
-    return this.fallenDue(now).map(({ place, notice }) => ({ place, notice }));
+  /**
+   * What the clock has to tell at `now` and no event has settled, after all others, at most `limit` of it. What the reader
+   * was told before (`told`) is left out, though events have moved its place since. Null when `last` is not the last event.
+   */
+  due(now: Instant, asked: DueAsked = {}): Placed[] | null {
+    return this.db.snapshot(() => {
+      const { tail } = this;
+      return asked.last === undefined || asked.last === tail ? this.dueAt(tail, epochMs(now), asked) : null;
+    });
+  }
+
+  private dueAt(position: Position, nowMs: number, { after, told, bounds = UNBOUND, limit = ALL }: DueAsked): Placed[] {
+    if (after !== undefined && after.position > position) return [];
+    const from: At = after === undefined || after.position < position ? [0, 0] : [after.due, after.ordinal];
+    const fresh: At = told && told.dueMs >= from[0] ? [told.dueMs, ALL] : from;
+    const again = told ? ([told.position, Math.min(told.dueMs, nowMs)] as const) : ([position, 0] as const);
+    const advertisers = bounds.advertisers && JSON.stringify([...bounds.advertisers]);
+    const marketplaces = bounds.marketplaces && JSON.stringify([...bounds.marketplaces]);
+    const { dueOfAll, dueByAdvertiser, dueByMarketplace } = this.statements;
+    const statement = advertisers ? dueByAdvertiser : marketplaces ? dueByMarketplace : dueOfAll;
+    const rows = statement.all(nowMs, ...fresh, ...again, ...from, limit, advertisers, marketplaces);
+    return rows.map((row) => this.placed(row, position)).map(({ place, notice }) => ({ place, notice }));
+  }
+
+  /** The place of the last that `due` has. */
+  lastDue(now: Instant, last: Position): Place | null {
+    return this.db.snapshot(() => {
+      const row = this.tail === last ? this.statements.lastDue.get(epochMs(now)) : undefined;
+      return row ? { position: last, due: Number(row['due']), ordinal: Number(row['id']) } : null;
+    });
   }
 
   /** When the clock will have something to tell next, as the log stands; null: never. */
@@ -125,21 +204,27 @@ export class NoticesModel implements ReadModel {
     return typeof due === 'bigint' ? instantOf(Number(due)) : null;
   }
 
-  private fallenDue(now: Instant): (Placed & { credit: CreditUse })[] {
-    const rows = this.statements.due.all(epochMs(now));
-    if (rows.length === 0) return [];
-    const position = this.tail;
-    const told = this.statements.ordinal.get(position)?.['ordinal'];
-    const first = typeof told === 'bigint' ? Number(told) + 1 : 0;
-    return rows.map((row, index) => {
-      const credit = read(String(row['credit']));
-      const notice = expiringNotice(credit, instantOf(Number(row['due'])));
-      return { place: { position, ordinal: first + index }, notice, credit };
-    });
+  /** Writes down what was due by then, in the order and at the places that `due` has told. */
+  private settle(until: Instant): void {
+    for (let rows; (rows = this.statements.piece.all(epochMs(until), PIECE)).length > 0;) {
+      for (const row of rows) {
+        const { place, notice, credit } = this.placed(row, this.tail);
+        this.tell(place, notice);
+        this.statements.settle.run(written(withTold(credit, 'credit-expiring')), place.ordinal);
+      }
+    }
   }
 
-  private tell({ position, ordinal }: Place, notice: Notice): void {
-    this.statements.tell.run(position, ordinal, notice.advertiserId, notice.marketplace, JSON.stringify(notice));
+  private placed(row: Record<string, unknown>, position: Position): Placed & { credit: CreditUse } {
+    const due = Number(row['due']);
+    const credit = read(String(row['credit']));
+    const notice = expiringNotice(credit, instantOf(due));
+    return { place: { position, due, ordinal: Number(row['id']) }, notice, credit };
+  }
+
+  private tell({ position, due, ordinal }: Place, notice: Notice): void {
+    const { advertiserId, marketplace } = notice;
+    this.statements.tell.run(position, due, ordinal, advertiserId, marketplace, JSON.stringify(notice));
   }
 
   private creditOf(stream: string, creditId: string): CreditUse {
@@ -148,9 +233,11 @@ export class NoticesModel implements ReadModel {
     return read(String(row['credit']));
   }
 
-  private save(credit: CreditUse, due: Instant | null): void {
-    const account = accountStream(credit.advertiserId, credit.marketplace);
-    this.statements.save.run(account, credit.creditId, due && epochMs(due), written(credit));
+  private save(credit: CreditUse, due: Instant | null, since: Position): void {
+    const { advertiserId, marketplace, creditId } = credit;
+    const account = accountStream(advertiserId, marketplace);
+    const dueMs = due && epochMs(due);
+    this.statements.save.run(account, advertiserId, marketplace, creditId, dueMs, since, written(credit));
   }
 }
 

@@ -195,7 +195,7 @@ export class Webhooks {
 
   private queue(deliveries: Deliveries, placed: readonly Placed[]): void {
     const outgoing = this.dispatchers.flatMap(({ endpoint }): Outgoing[] => {
-      const isDisabled = deliveries.stateOf(endpoint.id).disabledAtMs !== null;
+      const isDisabled = deliveries.isDisabled(endpoint.id);
       return placed
         .filter(({ notice }) => wants(endpoint, notice))
         .map(({ notice }) => ({
@@ -256,7 +256,7 @@ function keeping<T>(keep: () => T): T {
 }
 
 /** All that was told up to a position. */
-const allOf = (position: bigint): Place => ({ position, ordinal: 999_999_999 });
+const allOf = (position: bigint): Place => ({ position, due: 999_999_999_999_999, ordinal: 0 });
 
 /** Type, time and data, as the Standard Webhooks specification recommends. */
 const bodyOf = ({ id, kind, occurredAt, position, advertiserId, marketplace, data }: Placed['notice']): string =>

@@ -32,10 +32,13 @@ const OF_ENROLLMENT: ReadonlySet<string> = new Set<EnrollmentEvent['type']>([
 
 /** The promotions, and what advertisers have to do with them. */
 export class Promotions implements FactHandler {
-  readonly facts: FactHandler['facts'] = new Map<string, { optional?: string[]; asksOthers?: boolean }>([
-    ['PromotionPublished', {}],
-    ['PromotionRevised', { optional: ['effectiveAt'], asksOthers: true }],
-    ['PromotionTerminated', {}],
+  readonly facts: FactHandler['facts'] = new Map<
+    string,
+    { optional?: string[]; asksOthers?: boolean; isOfAll?: boolean }
+  >([
+    ['PromotionPublished', { isOfAll: true }],
+    ['PromotionRevised', { optional: ['effectiveAt'], asksOthers: true, isOfAll: true }],
+    ['PromotionTerminated', { isOfAll: true }],
     ...[...OF_ENROLLMENT].map((type) => [type, { asksOthers: true }] as const),
   ]);
   private readonly promotions: CommandHandling<PromotionState, PromotionCommand, PromotionEvent>;

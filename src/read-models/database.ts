@@ -152,6 +152,16 @@ export class ReadModelDatabase {
     this.statements.searched.run(position);
   }
 
+  /** What `read` asks, all of it as of one commit: another thread may write meanwhile. */
+  snapshot<T>(read: () => T): T {
+    this.sql.exec('BEGIN');
+    try {
+      return read();
+    } finally {
+      this.sql.exec('COMMIT');
+    }
+  }
+
   rollback(): void {
     if (this.sql.isTransaction) this.statements.rollback.run();
   }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AccountEvent } from '../../src/accounts/domain/events.js';
+import { Exports } from '../../src/audit/exports/exports.js';
 import { Books, type JournalFilter } from '../../src/audit/journal.js';
 import { MemoryEventStore } from '../../src/event-store/memory/memory-event-store.js';
 import { accountDecider } from '../../src/accounts/domain/account.js';
@@ -85,5 +86,41 @@ describe('a page of the journal that looks for what is rare', () => {
   it('of what was known before there was anything is empty', async () => {
     const answer = await books.journal({ asOf: LATEST, known: 1n }, {}, { limit: 10 });
     expect(answer).toMatchObject({ items: [] });
+  });
+});
+
+/** The most that is taken of something between two turns of the event loop. */
+async function mostAtATime(taken: AsyncIterable<{ readonly length?: number }>, sizeOf: (each: unknown) => number) {
+  let [most, now] = [0, 0];
+  let turn = setImmediate(function look() {
+    now = 0;
+    turn = setImmediate(look);
+  });
+  for await (const each of taken) {
+    now += sizeOf(each);
+    most = Math.max(most, now);
+  }
+  clearImmediate(turn);
+  return most;
+}
+
+describe('others get their turn while', () => {
+  const everything = async () => ({ asOf: LATEST, known: await store.head() });
+
+  it('transactions are read', async () => {
+    const taken = books.transactions(await everything()) as AsyncIterable<object>;
+    expect(await mostAtATime(taken, () => 1)).toBeLessThanOrEqual(400);
+  });
+
+  it.each(['hledger', 'csv', 'parquet'])('a file is made: %s', async (format) => {
+    const { chunks } = new Exports(books, store).journal(format, await everything(), {});
+    const most = await mostAtATime(chunks as AsyncIterable<object>, (chunk) => (chunk as string).length);
+    expect(most).toBeLessThanOrEqual(500_000);
+  });
+
+  it('the log is exported', async () => {
+    const { chunks } = new Exports(books, store).log(await store.head());
+    const most = await mostAtATime(chunks as AsyncIterable<object>, (chunk) => (chunk as string).length);
+    expect(most).toBeLessThanOrEqual(200_000);
   });
 });

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Checkpoints, type Signed } from '../../src/audit/seals/checkpoints.js';
+import { Checkpoints, type CheckpointOptions, type Signed } from '../../src/audit/seals/checkpoints.js';
 import { Sealer } from '../../src/audit/seals/sealer.js';
 import { SigningKey } from '../../src/audit/seals/signing-key.js';
 import type { EventStore, NewEvent } from '../../src/event-store/event-store.js';
@@ -19,6 +19,7 @@ export class Sealed {
     readonly store: EventStore,
     /** Of what lies beside the ledger; null for memory. */
     path: string | null = null,
+    options: Partial<CheckpointOptions> = {},
   ) {
     const report = (message: string) => void this.told.push(message);
     this.key = new SigningKey({
@@ -30,7 +31,7 @@ export class Sealed {
     this.sealer = new Sealer(store, path === null ? '' : `${path}.seals`, report);
     this.sealer.start();
     const now = () => instantOf(Date.now());
-    this.checkpoints = new Checkpoints(store, this.sealer, this.key, { now, everyMs: null, warn: report });
+    this.checkpoints = new Checkpoints(store, this.sealer, this.key, { now, everyMs: null, warn: report, ...options });
   }
 
   async sign(): Promise<Signed> {

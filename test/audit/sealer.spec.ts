@@ -2,11 +2,12 @@ import { copyFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { logLines } from '../../src/audit/log-file.js';
-import { hasNews, type Signed } from '../../src/audit/seals/checkpoints.js';
+import { hasNews, SealsLagError, type Signed } from '../../src/audit/seals/checkpoints.js';
 import { Proofs } from '../../src/audit/seals/proofs.js';
 import { SealFile } from '../../src/audit/seals/seal-file.js';
 import { nodeHash } from '../../src/audit/seals/merkle.js';
 import { checkFullTiles, SealBrokenError } from '../../src/audit/seals/soundness.js';
+import { ledgerVerdict, verdictLines } from '../../src/cli/audit.js';
 import { copyLedger } from '../../src/event-store/copy.js';
 import { StoreUnavailableError } from '../../src/event-store/event-store.js';
 import { MemoryEventStore } from '../../src/event-store/memory/memory-event-store.js';
@@ -14,6 +15,7 @@ import { openLedgerFile } from '../../src/event-store/sqlite/ledger-file.js';
 import { SqliteEventStore } from '../../src/event-store/sqlite/sqlite-event-store.js';
 import { instantOf, type Instant } from '../../src/kernel/instant.js';
 import { isRefusal } from '../../src/kernel/refusal.js';
+import { loadSettings } from '../../src/settings.js';
 import { hashOfEvent, includes, isConsistent, treeHash, type SealedEvent } from '../support/verifier.js';
 import { click, fill, Sealed, temporaryFolder } from './sealed-ledger.js';
 
@@ -279,8 +281,21 @@ describe('the sealer', () => {
     await again.sign();
     await again.upToDate();
     expect(await expectRightRoots(again)).toBe(2);
-    expect(asideFiles()).toHaveLength(1);
     await again.close();
+    const [aside, ...others] = asideFiles();
+    expect(others).toEqual([]);
+    const { faults, remarks } = await ledgerVerdict(loadSettings({ PROMOLEDGER_STORE: `sqlite:${path}` }));
+    expect(faults).toEqual([]);
+    expect(remarks).toContainEqual(
+      expect.stringContaining(`seals that did not fit the log were set aside as ${aside}:`),
+    );
+  });
+
+  it('of a ledger without events leaves nothing to verify, which is not to be clean', async () => {
+    await open().close();
+    const verdict = await ledgerVerdict(loadSettings({ PROMOLEDGER_STORE: `sqlite:${path}` }));
+    expect(verdict).toMatchObject({ faults: [], events: 0, outcome: 'unvouched' });
+    expect(verdictLines(verdict)[0]).toBe('There is nothing to verify: the ledger has no events.');
   });
 
   it('signs nothing that does not extend the last checkpoint, and says so; its seals are no reason to make them anew', async () => {
@@ -370,6 +385,53 @@ describe('a checkpoint', () => {
     await sealed.checkpoints.signWhenDue('2000-01-01T00:00:00.000Z' as Instant, hour);
     expect(await checkpointsIn()).toBe(1);
     await sealed.close();
+  });
+
+  it('signs what is sealed when writers outrun the sealer, on demand and by the schedule', async () => {
+    const store = new MemoryEventStore();
+    await fill(store, 1, 10);
+    const sealed = new Sealed(store, null, { patienceMs: 20 });
+    await sealed.upToDate();
+    const behind = sealed.sealer.seals.size;
+    // As if it had been written to since: what lies ahead is never reached.
+    const head = await store.head();
+    store.head = async () => head + 1000n;
+    const first = await sealed.sign();
+    expect(first).toMatchObject({ treeSize: behind, position: String(head) });
+    await store.append('account-a.DE', 'any', [click(100)]);
+    expect(await sealed.sealer.reached(head + 2n, 10_000)).toBe(true);
+    await sealed.checkpoints.signWhenDue('2022-01-01T00:00:00.000Z' as Instant, -1);
+    const signed = await Array.fromAsync(store.read('audit-checkpoints'));
+    expect(signed.map(({ data }) => (data as Signed).treeSize)).toEqual([behind, behind + 2]);
+    await sealed.close();
+  });
+
+  it('waits while nothing new is sealed, and signs nothing', async () => {
+    const store = new MemoryEventStore();
+    await fill(store, 1, 10);
+    const sealed = new Sealed(store, null, { patienceMs: 0 });
+    await expect(sealed.checkpoints.sign()).rejects.toThrow(SealsLagError);
+    expect(await Array.fromAsync(store.read('audit-checkpoints'))).toEqual([]);
+    await sealed.close();
+  });
+
+  it('is signed by a key that is made when the schedule starts, or by the first signature, and by no question', async () => {
+    const sealed = open();
+    const files = () => readdirSync(folder.path('.')).filter((name) => name.endsWith('.key'));
+    expect(sealed.key.knownVerifierKey()).toBeNull();
+    expect(files()).toEqual([]);
+    await sealed.store.append('account-a.DE', 'any', [click(1)]);
+    await sealed.sign();
+    expect(files()).toEqual(['ledger.db.key']);
+    expect(sealed.key.knownVerifierKey()).toBe(sealed.key.verifierKey());
+    await sealed.close();
+    rmSync(`${path}.key`);
+    const scheduled = new Sealed(SqliteEventStore.open(path), path, { everyMs: 3_600_000 });
+    scheduled.checkpoints.start();
+    expect(files()).toEqual(['ledger.db.key']);
+    expect(scheduled.told).toEqual([expect.stringContaining('a signing key was made')]);
+    await scheduled.checkpoints.stop();
+    await scheduled.close();
   });
 
   it('is signed once for a tree, whichever of two instances is first', async () => {

@@ -1,4 +1,4 @@
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { logLines } from '../../src/audit/log-file.js';
@@ -7,14 +7,19 @@ import { parseVerifierKey, type Verifier } from '../../src/audit/seals/notes.js'
 import { SealFile } from '../../src/audit/seals/seal-file.js';
 import type { Verdict } from '../../src/audit/seals/verdict.js';
 import { verifyLedger, verifyLogFile } from '../../src/audit/verify.js';
+import { exitCodeOf, ledgerVerdict, verdictOn } from '../../src/cli/audit.js';
+import { copyLedger } from '../../src/event-store/copy.js';
 import { LedgerFileError } from '../../src/event-store/sqlite/ledger-file.js';
 import { examineLedgerFile } from '../../src/event-store/sqlite/examination.js';
 import { SqliteEventStore } from '../../src/event-store/sqlite/sqlite-event-store.js';
+import { loadSettings } from '../../src/settings.js';
 import { hashOfEvent } from '../support/verifier.js';
 import { fill, Sealed, temporaryFolder } from './sealed-ledger.js';
 
 /** Kinds of tampering, and how often each is tried: 1,000 in all. */
-const IN_ROWS = 400;
+const CLEAN = 3;
+const IN_ROWS = 300;
+const WITHOUT_SEALS = 100;
 const IN_PAGES = 200;
 const IN_LINES = 200;
 const BY_WHO_HASHES = 200;
@@ -38,6 +43,7 @@ const tampered = folder.path('tampered.db');
 let kept: SealFile;
 let lines: string[];
 let notes: string;
+let vkey: string;
 let verifier: Verifier;
 /** How many events the last checkpoint covers. */
 let covered: number;
@@ -52,7 +58,8 @@ beforeAll(async () => {
   notes = first.note + last.note;
   await sealed.upToDate();
   lines = (await Array.fromAsync(logLines(sealed.store))).map((line) => line.trimEnd());
-  verifier = parseVerifierKey(sealed.key.verifierKey());
+  vkey = sealed.key.verifierKey();
+  verifier = parseVerifierKey(vkey);
   await sealed.close();
   kept = SealFile.toRead(`${ledger}.seals`);
 });
@@ -61,10 +68,10 @@ afterAll(() => {
   folder.remove();
 });
 
-async function verifyTampered(path = tampered): Promise<Verdict | 'cannot be opened'> {
+async function verifyTampered(seals: SealFile | null = kept): Promise<Verdict | 'cannot be opened'> {
   try {
-    const told = { notes: '', verifiers: [verifier], kept, contiguous: true };
-    return await verifyLedger(examineLedgerFile(path), told);
+    const told = { notes: '', verifiers: [verifier], kept: seals, contiguous: true };
+    return await verifyLedger(examineLedgerFile(tampered), told);
   } catch (error) {
     if (error instanceof LedgerFileError) return 'cannot be opened';
     throw error;
@@ -104,7 +111,7 @@ const COLUMNS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Flips a bit of a stored value through SQL, as somebody would who has the file and knows what he does. */
-function flipInRow(path: string, pick: (below: number) => number): { what: string; position: string | null } {
+function flipInRow(path: string, pick: (below: number) => number) {
   const db = new DatabaseSync(path, { readBigInts: true });
   try {
     db.exec('PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF');
@@ -125,7 +132,8 @@ function flipInRow(path: string, pick: (below: number) => number): { what: strin
         db.prepare(`UPDATE ${table} SET ${column} = ${put} WHERE rowid = ?`).run(flipped, row);
         // An event that keeps its position is the one to be named.
         const position = table === 'events' && column !== 'position' ? String(row) : null;
-        return { what: `bit ${bit} of ${table}.${column} in row ${row}`, position };
+        const isCovered = table !== 'events' || row <= BigInt(covered);
+        return { what: `bit ${bit} of ${table}.${column} in row ${row}`, position, isCovered };
       } catch (error) {
         // The value is another row's already, and SQLite refuses it: another bit, then.
         if (!/constraint/i.test((error as Error).message)) throw error;
@@ -163,6 +171,20 @@ describe(`a ledger that somebody tampered with (seed ${SEED})`, () => {
     expect(await verifyLogFile(streamOf(lines), told)).toMatchObject({ faults: [], checkpoints: 2, uncovered: 1 });
   });
 
+  it(`is not what any of ${CLEAN} ledgers is that were written, restarted, closed and copied at random`, async () => {
+    const pick = random(SEED + 5);
+    for (let time = 0; time < CLEAN; time += 1) {
+      const path = await writtenAtRandom(pick, `clean-${time}`);
+      const settings = loadSettings({
+        PROMOLEDGER_STORE: `sqlite:${path}`,
+        PROMOLEDGER_LEDGER_NAME: 'ledger.example.com',
+      });
+      expect(await ledgerVerdict(settings)).toMatchObject({ outcome: 'vouched', faults: [], remarks: [] });
+      rmSync(`${path}.seals`);
+      expect(await ledgerVerdict(settings)).toMatchObject({ outcome: 'vouched', faults: [], remarks: [] });
+    }
+  }, 300_000);
+
   it(`is found for each of ${IN_ROWS} bits flipped in its rows`, async () => {
     const pick = random(SEED);
     const missed: string[] = [];
@@ -174,6 +196,25 @@ describe(`a ledger that somebody tampered with (seed ${SEED})`, () => {
       if (position === null ? !isFound(verdict) : named !== position) {
         missed.push(`${what}: ${JSON.stringify(verdict)}`);
       }
+    }
+    expect(missed).toEqual([]);
+  }, 300_000);
+
+  it(`is not what it was without its seals either, for each of ${WITHOUT_SEALS} bits flipped in what checkpoints cover`, async () => {
+    const pick = random(SEED + 4);
+    const missed: string[] = [];
+    for (let changes = 0; changes < WITHOUT_SEALS;) {
+      copyFileSync(ledger, tampered);
+      const { what, position, isCovered } = flipInRow(tampered, pick);
+      if (!isCovered) continue;
+      changes += 1;
+      const verdict = await verifyTampered(null);
+      if (verdict === 'cannot be opened') continue;
+      // Where the checkpoints' stream has another name, none is there, and nobody vouches.
+      const isTold = position === null ? verdict.outcome !== 'vouched' : verdict.outcome === 'differs';
+      const { index = null } = verdict.faults[0] ?? {};
+      const isBehind = position !== null && index !== null && BigInt(index) >= BigInt(position);
+      if (!isTold || isBehind) missed.push(`${what}: ${JSON.stringify(verdict)}`);
     }
     expect(missed).toEqual([]);
   }, 300_000);
@@ -200,8 +241,9 @@ describe(`a ledger that somebody tampered with (seed ${SEED})`, () => {
     const missed: string[] = [];
     for (let time = 0; time < IN_LINES; time += 1) {
       const { what, first, lines: changed } = tamperWithLines(pick, (line) => withChar(line, pick), true);
-      const { faults } = await verifyLogFile(streamOf(changed), { notes, verifiers: [verifier] });
-      if (faults[0]?.index !== first) missed.push(`${what}: ${JSON.stringify(faults[0])}`);
+      const byCommand = time % 4 === 0;
+      const { faults, exitCode } = byCommand ? await verifyFile(changed) : await verifyLines(changed);
+      if (faults[0]?.index !== first || exitCode !== 3) missed.push(`${what}: ${JSON.stringify(faults[0])}`);
     }
     expect(missed).toEqual([]);
   }, 300_000);
@@ -217,6 +259,67 @@ describe(`a ledger that somebody tampered with (seed ${SEED})`, () => {
     expect(missed).toEqual([]);
   }, 300_000);
 });
+
+const silent = { start: () => undefined, advance: () => undefined, stop: () => undefined };
+
+/** A ledger that nobody tampered with; its last checkpoint is somewhere in it. */
+async function writtenAtRandom(pick: (below: number) => number, name: string): Promise<string> {
+  let path = folder.path(`${name}.db`);
+  let sealed = new Sealed(SqliteEventStore.open(path), path);
+  await fill(sealed.store, 1, 3);
+  await sealed.sign();
+  for (let step = 0, number = 3; step < 9; step += 1) {
+    switch (pick(5)) {
+      case 0:
+        await sealed.sign();
+        break;
+      case 1: {
+        const period = `2022-${String(step + 1).padStart(2, '0')}`;
+        const closed = {
+          id: `PeriodClosed:${period}`,
+          type: 'PeriodClosed',
+          data: { period },
+          metadata: { version: 1 },
+        };
+        await sealed.store.append('audit-periods', 'any', [closed]);
+        break;
+      }
+      case 2:
+        if (pick(2) === 0) await sealed.upToDate();
+        await sealed.close();
+        sealed = new Sealed(SqliteEventStore.open(path), path);
+        break;
+      case 3: {
+        const to = folder.path(`${name}-${step}.db`);
+        copyFileSync(`${path}.key`, `${to}.key`);
+        const copy = new Sealed(SqliteEventStore.open(to), to);
+        await copyLedger(sealed.store, copy.store, silent);
+        await sealed.close();
+        [sealed, path] = [copy, to];
+        break;
+      }
+      default:
+        await fill(sealed.store, number, (number += 1 + pick(40)));
+    }
+  }
+  await sealed.upToDate();
+  await sealed.close();
+  return path;
+}
+
+const verifyLines = async (some: readonly string[]) => {
+  const verdict = await verifyLogFile(streamOf(some), { notes, verifiers: [verifier] });
+  return { ...verdict, exitCode: exitCodeOf(verdict) };
+};
+
+/** As the command reads it, byte by byte. */
+async function verifyFile(some: readonly string[]) {
+  const [log, checkpoints] = [folder.path('log.ndjson'), folder.path('notes')];
+  writeFileSync(log, some.map((line) => `${line}\n`).join(''));
+  writeFileSync(checkpoints, notes);
+  const verdict = await verdictOn(log, { key: [vkey], origin: [], checkpoints });
+  return { ...verdict, exitCode: exitCodeOf(verdict) };
+}
 
 async function* streamOf(some: readonly string[]): AsyncGenerator<string> {
   yield* some;

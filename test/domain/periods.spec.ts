@@ -11,7 +11,10 @@ const BOOKS: ClosePeriod['books'] = {
   trialBalance: [{ account: 'income:clicks:SP', balance: { amount: '-4.83', currency: 'EUR' } }],
   fullTrialBalanceSha256: 'a'.repeat(64),
   fullTrialBalanceLines: 1,
+  lastEvent: { stream: 'account-acme.DE', id: 'ClickSpent:click-1' },
+  lapsed: [],
 };
+const OPENING = [{ account: 'income:clicks:SP', balance: { amount: '-1.00', currency: 'EUR' } }];
 const close = (period: string, more: Partial<ClosePeriod> = {}): ClosePeriod => ({
   type: 'ClosePeriod',
   data: { period },
@@ -40,12 +43,28 @@ describe('closing a period', () => {
       });
   });
 
-  it('begins with the month of the earliest fact, and goes on with the month after the last', () => {
-    given().when(close('2022-11')).thenRefused('period-out-of-order');
+  it('begins with any month in or after that of the earliest fact, and goes on with the month after the last', () => {
     given().when(close('2022-09')).thenRefused('period-out-of-order');
+    given().when(close('2022-10')).then(closed('2022-10'));
+    given().when(close('2022-12')).then(closed('2022-12'));
+    // A mistyped year of one fact keeps nobody from closing.
+    given()
+      .when(close('2022-12', { first: '0022-10' }))
+      .then(closed('2022-12'));
+    given(closed('2022-12')).when(close('2022-11')).thenRefused('period-out-of-order');
     given(closed('2022-10')).when(close('2022-11')).then(closed('2022-11'));
     given(closed('2022-10')).when(close('2022-12')).thenRefused('period-out-of-order');
     given(closed('2022-10'), closed('2022-11'), closed('2022-12')).when(close('2023-01')).then(closed('2023-01'));
+  });
+
+  it('tells with the first month what the books held when it began, and with no other', () => {
+    const books = { ...BOOKS, opening: OPENING };
+    const { type, data } = closed('2022-10');
+    given()
+      .when(close('2022-10', { books }))
+      .then({ type, data: { ...data, opening: OPENING } });
+    // As when two close at once, and either takes its month for the first.
+    given(closed('2022-10')).when(close('2022-11', { books })).then(closed('2022-11'));
   });
 
   it('goes on from the last month also when an earlier fact became known since', () => {
@@ -85,7 +104,7 @@ describe('closing a period', () => {
     const all = { now: '2022-10-15T00:00:00.000Z' as Instant, first: '2022-08', open: OPEN };
     given().when(close('2022-13', all)).thenRefused('invalid-command');
     given().when(close('2022-10', all)).thenRefused('period-not-over');
-    given().when(close('2022-09', all)).thenRefused('period-out-of-order');
+    given().when(close('2022-07', all)).thenRefused('period-out-of-order');
     given().when(close('2022-08', all)).thenRefused('period-runs-open');
   });
 

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { RouteNeed } from '../../src/http/scopes.js';
 import type { Command } from '../support/client.js';
@@ -218,6 +219,20 @@ describe('lists', () => {
     }
   });
 
+  it('of promotions say how many codes there are, and not which', async () => {
+    const text = readFileSync(new URL('../../examples/cookbook/welcome-code.json', import.meta.url), 'utf8');
+    const terms = JSON.parse(text) as object;
+    await send(root, [{ type: 'PromotionPublished', data: { promotionId: 'with-codes', terms } }]);
+    const codesIn = async (path: string, token: string) =>
+      [...(await get(path, token)).text.matchAll(/"codes":(\[.*?\]|\d+)/g)].map(([, codes]) => codes!);
+    for (const path of ['/v1/promotions/with-codes', '/v1/promotions']) {
+      const all = await codesIn(path, root);
+      expect(all.length).toBeGreaterThan(0);
+      const counted = all.map((codes) => String((JSON.parse(codes) as string[]).length));
+      expect(await codesIn(path, ofAdvertiser)).toEqual(counted);
+    }
+  });
+
   it('of promotions and rates are for everybody', async () => {
     for (const path of [`/v1/promotions/${PROMOTION_ID}`, '/v1/convert?from=USD&to=EUR&amount=200']) {
       expect((await get(path, ofAdvertiser)).text).toBe((await get(path, root)).text);
@@ -243,6 +258,14 @@ describe('what a bound caller states', () => {
       [rate('EUR', 'USD', '0.9764'), rate('EUR', 'USD', '0.1'), rate('EUR', 'CAD', '1')],
     ],
     ['terms, which are of everybody', [published(), published('another')]],
+    [
+      'terms, before what is wrong with them',
+      [
+        { type: 'PromotionPublished', data: { promotionId: 'p-x', terms: {} } },
+        { type: 'PromotionTerminated', data: {} },
+        { type: 'FxRateRecorded', data: {} },
+      ],
+    ],
   ])('of others is forbidden, whatever is recorded: %s', async (_, commands) => {
     const before = (await get('/v1/events?limit=1', root)).body['position'];
     for (const item of await send(ofAdvertiser, commands)) expect(item).toMatchObject(forbidden);

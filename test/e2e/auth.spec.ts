@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -299,6 +300,88 @@ describe('a live feed', () => {
   });
 });
 
+describe('an import that is still open', () => {
+  /** Sends a line at a time, for as long as it is let, and answers all that came back. */
+  async function importing(other: Guarded, token: string, afterFirst: () => void): Promise<Record<string, unknown>[]> {
+    const { hostname, port } = new URL(other.url);
+    const sending = request({
+      ...{ hostname, port, path: '/v1/import', method: 'POST' },
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/x-ndjson' },
+    });
+    sending.on('error', () => undefined);
+    let text = '';
+    let isOver = false;
+    const over = new Promise<void>((resolve) =>
+      sending.on('response', (response) => {
+        response.on('data', (chunk) => (text += String(chunk)));
+        response.on('end', () => ((isOver = true), resolve()));
+      }),
+    );
+    for (let n = 0; !isOver && n < 400; n += 1) {
+      // What is not known is rejected, and tells that the line was read.
+      sending.write(`${JSON.stringify({ type: 'Nothing', data: { n } })}\n`);
+      if (n === 0) while (text === '') await pause(5);
+      if (n === 0) afterFirst();
+      await pause(20);
+    }
+    await over;
+    sending.destroy();
+    return text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+  const stopped = (lines: Record<string, unknown>[], detail: string) => {
+    const last = lines.at(-1)!;
+    const line = lines.length;
+    expect(last).toEqual({
+      summary: { read: line - 1, appended: 0, duplicate: 0, rejected: line - 1, lastPosition: null },
+      error: { code: 'unauthenticated', detail: expect.stringContaining(`${detail} Everything before line`), line },
+    });
+  };
+
+  it('ends when its key is struck out, and says how far it came', async () => {
+    const other = await startGuarded();
+    const [key] = other.keys({ subject: 'feed', scopes: ['facts:write'] }) as [string];
+    await becomes(403, other, key);
+    stopped(await importing(other, key, () => void other.keys()), 'The key is not valid.');
+    await other.stop();
+  });
+
+  it('states what its key may state now, when that was changed', async () => {
+    const other = await startGuarded();
+    const [key] = other.keys({ subject: 'feed', scopes: ['facts:write'] }) as [string];
+    await becomes(403, other, key);
+    const rate = { base: 'EUR', quote: 'USD', rate: '0.9764', source: 'ECB', effectiveAt: '2022-10-03T14:00:00Z' };
+    const line = `${JSON.stringify({ type: 'FxRateRecorded', data: rate })}\n`;
+    let isBound = false;
+    const lines = (async function* () {
+      yield Buffer.from('1\n');
+      const file = JSON.parse(readFileSync(other.keysFile, 'utf8')) as { keys: object[] };
+      writeFileSync(other.keysFile, JSON.stringify({ keys: [{ ...file.keys[0], advertisers: ['adv-1'] }] }));
+      await pause(1100);
+      isBound = true;
+      yield Buffer.from(line);
+    })();
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/x-ndjson' };
+    const answer = await fetch(`${other.url}/v1/import`, { method: 'POST', headers, body: lines, duplex: 'half' });
+    const codes = (await answer.text())
+      .trim()
+      .split('\n')
+      .slice(0, -1)
+      .map((each) => each.match(/"code":"(.*?)"/)![1]);
+    expect([isBound, codes]).toEqual([true, ['invalid-command', 'forbidden']]);
+    await other.stop();
+  });
+
+  it('ends with its token, and says how far it came', async () => {
+    const other = await startGuarded({ PROMOLEDGER_AUTH_CLOCK_SKEW_SECONDS: '0' });
+    const token = await other.provider.token({ scope: 'facts:write', exp: nowSeconds() + 3 });
+    stopped(await importing(other, token, () => undefined), 'The token has expired.');
+    await other.stop();
+  });
+});
+
 describe('events', () => {
   it('bear who made them, and the correlation id of the request', async () => {
     const token = await service.provider.token({ sub: 'feed-7', scope: 'facts:write audit:read' });
@@ -313,10 +396,28 @@ describe('events', () => {
     const log = await service.call('GET', '/v1/events?minPosition=2', token);
     expect(log.body).toMatchObject({
       items: [
-        { metadata: { version: 1, actor: 'feed-7', correlationId: 'request-1' } },
-        { metadata: { version: 1, actor: 'feed-7', correlationId: expect.stringMatching(/^[0-9a-f-]{36}$/) } },
+        { metadata: { version: 1, actor: 'token:feed-7', correlationId: 'request-1' } },
+        { metadata: { version: 1, actor: 'token:feed-7', correlationId: expect.stringMatching(/^[0-9a-f-]{36}$/) } },
       ],
     });
+  });
+
+  it("cannot bear the service's own names, and a key is not taken for a token", async () => {
+    const other = await startGuarded();
+    const [key] = other.keys({ subject: 'scheduler', scopes: ['facts:write'] }) as [string];
+    await becomes(403, other, key);
+    const rate = { base: 'EUR', quote: 'USD', rate: '0.9764', effectiveAt: '2022-10-03T14:00:00Z' };
+    const state = (source: string, token: string) =>
+      other.call('POST', '/v1/commands', token, { type: 'FxRateRecorded', data: { ...rate, source } });
+    await state('key', key);
+    for (const sub of ['scheduler', 'cli', 'local', 'key:scheduler']) {
+      expect((await state(sub, await other.provider.token({ sub, scope: 'facts:write' }))).status).toBe(201);
+    }
+    const { text } = await other.call('GET', '/v1/events', await other.provider.token({ scope: 'audit:read' }));
+    expect([...text.matchAll(/"actor":"(.*?)"/g)].map(([, actor]) => actor)).toEqual([
+      ...['key:scheduler', 'token:scheduler', 'token:cli', 'token:local', 'token:key:scheduler'],
+    ]);
+    await other.stop();
   });
 
   it('bear the part of the service that acts by itself', async () => {
@@ -329,7 +430,7 @@ describe('events', () => {
       ({ type, metadata }) => `${type} by ${metadata.actor}`,
     );
     expect(actors).toEqual([
-      'PromotionPublished by finance',
+      'PromotionPublished by token:finance',
       'DisbursementRunStarted by scheduler',
       'DisbursementRunCompleted by scheduler',
     ]);
@@ -368,7 +469,7 @@ describe('events', () => {
       const event = events.find(({ position }) => position === positions[index]);
       expect(event).toMatchObject({
         data: { source: subject },
-        metadata: { actor: subject, correlationId: `r-${index}` },
+        metadata: { actor: `token:${subject}`, correlationId: `r-${index}` },
       });
     }
   });

@@ -174,6 +174,9 @@ describe('the journal', () => {
   it.each([
     ['/v1/journal?kind=AccountOpened', '/kind'],
     ['/v1/journal?account=a%20b', '/account'],
+    ['/v1/journal?account=foo', '/account'],
+    ['/v1/journal?from=2022-11-01T00:00:00Z&to=2022-10-01T00:00:00Z', '/from'],
+    ['/v1/exports/csv?from=2022-11-01T00:00:00Z&to=2022-10-01T00:00:00Z', '/from'],
     ['/v1/journal?cursor=none', '/cursor'],
     ['/v1/trial-balance?lapsed=false', '/lapsed'],
     ['/v1/trial-balance?kind=ClickSpent', '/kind'],

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHttpApp } from '../../src/main.js';
@@ -160,6 +161,8 @@ describe('what was known when', () => {
       'nothing was recorded by then',
     ],
     ['the ledger itself', ['--until', 'position:3', '--into', 'LEDGER'], 'name the same store'],
+    ['what it would not heed', ['--until', 'position:3', '--into', 'FILE', '--check'], 'without --check'],
+    ['what it would not heed', ['--until', 'position:3', '--into', 'FILE', '--as-of', CLOCK], 'without --check'],
   ])('is not rebuilt from %s', (_, args, message) => {
     const named = args.map((arg) => arg.replace('FILE', join(folder, 'then.db')).replace('LEDGER', ledger));
     const { status, stderr } = promoledger(ledger, 'replay', ...named);
@@ -224,6 +227,10 @@ describe('what was known when', () => {
     expect([told.status, parsed(told.lines)]).toEqual([0, accounts.items]);
     const text = promoledger(ledger, 'diff', '--from', `position:${then}`, '--as-of', asOf).lines;
     expect(text[0]).toBe('adv-1 DE: EUR available 200.00 -> 199.00, billed 10.00 -> 10.00, by 1 events');
+    const ofOne = ['--advertiser', 'adv-1', '--marketplace', 'DE', '--from', `position:${then}`, '--as-of', asOf];
+    expect(parsed(promoledger(ledger, 'diff', ...ofOne, '--json').lines)).toEqual(changes.items);
+    const half = promoledger(ledger, 'diff', '--advertiser', 'adv-1', '--from', `position:${then}`);
+    expect([half.status, half.stderr]).toEqual([2, expect.stringContaining('belong together')]);
   });
 
   it('tells the gap over HTTP and on the command line', async () => {
@@ -242,21 +249,76 @@ describe('what was known when', () => {
   });
 
   it('closes and shows periods on the command line', async () => {
-    const open = promoledger(ledger, 'periods', 'close', '2022-07');
-    expect([open.status, open.stderr]).toEqual([2, expect.stringContaining('2022-06 is the month to close')]);
-    await serving(ledger, {}, async (client) => {
-      for (const month of ['2022-06', '2022-07', '2022-08', '2022-09']) {
-        expect((await client.post(`/v1/periods/${month}/close`, {})).status).toBe(201);
-      }
-    });
+    const early = promoledger(ledger, 'periods', 'close', '2022-05');
+    expect([early.status, early.stderr]).toEqual([2, expect.stringContaining('nothing happened before 2022-06')]);
+    expect(promoledger(ledger, 'periods', 'close', '2022-09').status).toBe(0);
+    const open = promoledger(ledger, 'periods', 'close', '2022-11');
+    expect([open.status, open.stderr]).toEqual([2, expect.stringContaining('2022-10 is the month to close')]);
     expect(promoledger(ledger, 'periods', 'close', '2022-10').lines[0]).toBe('2022-10 is closed.');
     expect(promoledger(ledger, 'periods', 'close', '2022-10').lines[0]).toBe('2022-10 was closed before.');
     const late = promoledger(ledger, 'periods', 'close', '2022-11');
     expect([late.status, late.stderr]).toEqual([2, expect.stringContaining('the run of 2022-11-01')]);
     const listed = parsed(promoledger(ledger, 'periods', '--json').lines);
-    expect(listed.map(({ period }) => period)).toEqual(['2022-06', '2022-07', '2022-08', '2022-09', '2022-10']);
-    const shown = parsed(promoledger(ledger, 'periods', 'show', '2022-10', '--json').lines);
+    expect(listed.map(({ period }) => period)).toEqual(['2022-09', '2022-10']);
+    const [head, ...shown] = parsed(promoledger(ledger, 'periods', 'show', '2022-10', '--json').lines);
+    const { position, fullTrialBalanceSha256 } = listed[1]!;
+    expect(head).toEqual({ period: '2022-10', view: 'reported', position, fullTrialBalanceSha256, verified: true });
+    expect(promoledger(ledger, 'periods', 'show', '2022-10').lines[0]).toMatch(
+      new RegExp(`position ${String(position)}, SHA-256 ${String(fullTrialBalanceSha256)}: verified$`),
+    );
     expect(shown.map(({ balance }) => balance)).toEqual(['10.00', '200.00', '-15.83', '-199.00']);
     expect(promoledger(ledger, 'periods', 'show', '2022-10', '--view', 'difference').lines).toEqual([]);
+
+    await serving(ledger, {}, (client) => client.append(click('later', '2.00', '2022-10-21T00:00:00Z')));
+    const of = ['--account', 'income:clicks:SP', '--currency', 'EUR'];
+    const facts = promoledger(ledger, 'periods', 'late-facts', '2022-10', ...of.slice(2));
+    expect([facts.lines[0], facts.lines.length]).toEqual([expect.stringContaining('2022-10-21T00:00:00.000Z'), 3]);
+    expect(parsed(promoledger(ledger, 'periods', 'late-facts', '2022-10', ...of.slice(0, 2), '--json').lines)).toEqual([
+      expect.objectContaining({ event: expect.objectContaining({ id: 'ClickSpent:later' }) }),
+    ]);
+  });
+
+  it('says of a closed month when its books are not those that were reported', async () => {
+    expect(promoledger(ledger, 'periods', 'close', '2022-10').status).toBe(0);
+    // Somebody has written another hash into the file.
+    const db = new DatabaseSync(ledger);
+    const { changes } = db
+      .prepare(
+        `UPDATE events SET data = json_set(data, '$.fullTrialBalanceSha256', ?)
+          WHERE type_id = (SELECT type_id FROM types WHERE name = 'PeriodClosed')`,
+      )
+      .run('0'.repeat(64));
+    db.close();
+    expect(changes).toBe(1);
+    const told = promoledger(ledger, 'periods', 'show', '2022-10', '--json');
+    expect([told.status, parsed(told.lines)[0]]).toEqual([3, expect.objectContaining({ verified: false })]);
+    const text = promoledger(ledger, 'periods', 'show', '2022-10');
+    expect([text.status, text.lines[0]]).toEqual([3, expect.stringContaining('NOT VERIFIED')]);
+  });
+
+  it('lists what has lapsed', () => {
+    const lapsed = promoledger(ledger, 'trial-balance', '--lapsed', '--as-of', '2022-11-30T00:00:00Z', '--json');
+    const [line, total] = parsed(lapsed.lines);
+    expect(line).toMatchObject({
+      levels: ['liabilities', 'credits', 'adv-1', 'DE', expect.anything()],
+      balance: '-199.00',
+    });
+    expect(total).toMatchObject({ total: { currency: 'EUR' } });
+    expect(promoledger(ledger, 'trial-balance', '--lapsed', '--as-of', '2022-10-30T00:00:00Z').lines).toEqual([]);
+  });
+
+  it.each([
+    ['trial-balance --currency usd', 'ISO 4217'],
+    ['trial-balance --marketplace xx', 'two capital letters'],
+    ['trial-balance --advertiser bogus!', 'an identifier'],
+    ['trial-balance --account Liabilities', 'first levels'],
+    ['journal --account liabilities:', 'first levels'],
+    ['roll-forward 2022-10 --currency bogus', 'ISO 4217'],
+    ['export hledger --currency eur', 'ISO 4217'],
+    ['gap some-promotion --marketplace de', 'two capital letters'],
+    ['periods show 2022-10 --view rumoured', 'reported, restated, difference'],
+  ])('is refused a filter that can match nothing: %s', (command, message) => {
+    const { status, lines, stderr } = promoledger(ledger, ...command.split(' '));
+    expect([status, lines, stderr.split('\n')[0]]).toEqual([2, [], expect.stringContaining(message)]);
   });
 });

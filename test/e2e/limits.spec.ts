@@ -131,6 +131,7 @@ describe('connections', () => {
     headersMs: 200,
     bodyMs: 200,
     answerMs: 300,
+    lingerMs: 300,
     idleMs: 600,
     headerCount: 20,
   };
@@ -147,14 +148,19 @@ describe('connections', () => {
       .getHttpAdapter()
       .getInstance()
       .get('/large', { config: { need: 'nothing' } }, async () => 'x'.repeat(64 * 1024 * 1024));
+    // Turned away before a body is read, as whoever is not known is.
+    app
+      .getHttpAdapter()
+      .getInstance()
+      .post('/shut', async () => 'never');
     await app.listen(0, '127.0.0.1');
   });
   afterAll(() => app.close());
 
   const sockets: Socket[] = [];
   afterEach(() => sockets.splice(0).forEach((socket) => socket.destroy()));
-  const dial = (): Socket => {
-    const socket = connect(portOf(app), '127.0.0.1').setEncoding('latin1');
+  const dial = (allowHalfOpen = false): Socket => {
+    const socket = connect({ port: portOf(app), host: '127.0.0.1', allowHalfOpen }).setEncoding('latin1');
     // A connection that is cut may be reset.
     socket.on('error', () => undefined);
     sockets.push(socket);
@@ -207,6 +213,57 @@ describe('connections', () => {
     expect(answer).not.toContain('summary');
   });
 
+  const UNREAD = [
+    ['a trickle', 'POST /shut', 'content-type: application/json\r\ncontent-length: 9999999999\r\n\r\n', ' '],
+    [
+      'a flood',
+      'POST /shut',
+      'content-type: application/json\r\ncontent-length: 9999999999\r\n\r\n',
+      'a'.repeat(65_536),
+    ],
+    [
+      'a flood to a path that is none',
+      'POST /none',
+      'content-type: application/x-ndjson\r\ncontent-length: 9999999999\r\n\r\n',
+      'a'.repeat(65_536),
+    ],
+    ['chunks without an end', 'POST /shut', 'transfer-encoding: chunked\r\n\r\n', '2\r\n1\n\r\n'],
+    [
+      'an import',
+      'POST /v1/import',
+      'content-type: application/x-ndjson\r\nauthorization: x\r\norigin: https://evil.example\r\ncontent-length: 9999999999\r\n\r\n',
+      '1\n',
+    ],
+    ['a question with a body', 'GET /health/live', 'content-length: 9999999999\r\n\r\n', ' '],
+    [
+      'more than is taken',
+      'POST /v1/commands',
+      'content-type: application/json\r\ncontent-length: 9999999999\r\n\r\n',
+      ' ',
+    ],
+  ] as const;
+  it.each(UNREAD)('that send on when they have their answer are cut: %s', async (_, line, headers, piece) => {
+    // It does not mind that the service has nothing more to say.
+    const socket = dial(true);
+    let answer = '';
+    let sent = 0;
+    socket.on('data', (text: string) => (answer += text));
+    socket.write(`${line} HTTP/1.1\r\nhost: localhost\r\n${headers}`);
+    const more = setInterval(() => socket.writableLength === 0 && socket.write(piece) && (sent += piece.length), 5);
+    await closed(socket);
+    clearInterval(more);
+    expect(answer).toMatch(/^HTTP\/1\.1 [2-4]\d\d [^]*\r\nconnection: close\r\n/i);
+    expect(answer).toContain('{');
+    expect(sent).toBeGreaterThan(0);
+  });
+
+  it('that had a small body unread get their answer, and are not cut before', async () => {
+    const answer = await raw(
+      `POST /shut HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}`,
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 403 [^]*"code":"forbidden"/);
+  });
+
   it('that do not read their answer are dropped', async () => {
     const socket = dial();
     socket.pause();
@@ -217,7 +274,7 @@ describe('connections', () => {
   });
 
   it('above the most are not taken, and are again when others have gone', async () => {
-    const held = Array.from({ length: limits.maxConnections }, dial);
+    const held = Array.from({ length: limits.maxConnections }, () => dial());
     await Promise.all(held.map((socket) => once(socket, 'connect')));
     expect(await raw(`${GET}\r\n`)).toBe('');
     held.forEach((socket) => socket.destroy());

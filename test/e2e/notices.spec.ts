@@ -135,8 +135,8 @@ describe('a credit that is about to end', () => {
     expect(body.items.map(({ kind, position, place }) => [kind, position, place])).toEqual([
       ['credit-applied', '6', '6-0'],
       ['credit-applied', '7', '7-0'],
-      ['credit-expiring', null, '7-1'],
-      ['credit-expiring', null, '7-2'],
+      ['credit-expiring', null, '7-1666915200000-1'],
+      ['credit-expiring', null, '7-1666915200000-2'],
     ]);
     expect(body.items[2]!.data).toMatchObject({
       expiresAt: '2022-11-03T07:00:00.000Z',

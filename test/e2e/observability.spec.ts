@@ -257,7 +257,9 @@ describe('the log', () => {
     const client = await start();
     await client.append(opened('adv-1', 'DE', 'EUR'));
     expect((await client.post('/v1/audit/checkpoints', {})).status).toBe(200);
-    const told = log().flatMap(({ level, logger, message }) => (logger === 'seals' ? [`${String(level)}: ${String(message)}`] : []));
+    const told = log().flatMap(({ level, logger, message }) =>
+      logger === 'seals' ? [`${String(level)}: ${String(message)}`] : [],
+    );
     expect(told).toEqual([
       expect.stringMatching(/^warn: .*seals/),
       expect.stringMatching(

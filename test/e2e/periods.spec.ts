@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { PeriodClosed } from '../../src/audit/domain/events.js';
 import { Periods } from '../../src/audit/periods.js';
 import type { Problem } from '../support/client.js';
 import { InProcessLedger } from '../model/ledger-under-test.js';
@@ -61,7 +62,8 @@ interface Restated extends Line {
 interface Closing {
   readonly status: string;
   readonly position: string;
-  readonly event: { readonly position: string; readonly fullTrialBalanceSha256: string };
+  readonly event: PeriodClosed['data'];
+  readonly warnings: readonly string[];
 }
 
 const CREDIT = 'liabilities:credits:acme:DE:goodwill';
@@ -125,6 +127,12 @@ describe('periods over HTTP', () => {
           to: '2022-11-01T00:00:00.000Z',
           asOf: '2022-10-31T23:59:59.999Z',
           position: '8',
+          lastEvent: {
+            stream: `promotion-${history.PROMOTION_ID}`,
+            id: 'DisbursementRunCompleted:2022-10-04',
+          },
+          opening: [],
+          lapsed: [],
           trialBalance: [
             { account: 'assets:receivable', marketplace: 'DE', balance: eur('2.00') },
             { account: EXPENSES, balance: { amount: '200.00', currency: 'USD' } },
@@ -134,6 +142,7 @@ describe('periods over HTTP', () => {
           fullTrialBalanceSha256: createHash('sha256').update(canonical.join('')).digest('hex'),
           fullTrialBalanceLines: 4,
         },
+        warnings: [],
       },
     ]);
     await service.client.append(LATE[0]!);
@@ -154,14 +163,17 @@ describe('periods over HTTP', () => {
       }
       return answers;
     };
-    expect(await codes('2022-12', '2022-11', '2022-09', '2022-13', 'october')).toEqual([
+    expect(await codes('2022-12', '2022-09', '2022-13', 'october')).toEqual([
       ['2022-12', 422, 'period-not-over'],
-      ['2022-11', 409, 'period-out-of-order'],
       ['2022-09', 409, 'period-out-of-order'],
       ['2022-13', 400, 'invalid-command'],
       ['october', 400, 'invalid-command'],
     ]);
     expect((await close('2022-10')).status).toBe(201);
+    expect(await codes('2022-09', '2022-12')).toEqual([
+      ['2022-09', 409, 'period-out-of-order'],
+      ['2022-12', 422, 'period-not-over'],
+    ]);
     const open = await close<Problem>('2022-11');
     expect([open.body.code, open.body.errors?.map(({ message }) => message)]).toEqual([
       'period-runs-open',
@@ -175,6 +187,64 @@ describe('periods over HTTP', () => {
     expect((await close('2022-11')).status).toBe(201);
     const { body } = await service.client.get<Page<{ period: string }>>('/v1/periods');
     expect(body.items.map(({ period }) => period)).toEqual(['2022-10', '2022-11']);
+  });
+
+  it('begin with whichever month is named, with all that was before as its opening balance', async () => {
+    await service.client.append({
+      type: 'AccountOpened',
+      data: { ...DE, advertiserId: 'mistyped', currency: 'EUR', occurredAt: '0022-10-01T09:00:00Z' },
+    });
+    await run('2022-10-04');
+    await run('2022-11-01');
+    await service.client.post('/v1/expiry-runs', {});
+    const { status, body } = await close('2022-11');
+    const balances = (lines: Closing['event']['trialBalance']) =>
+      lines.map(({ account, balance }) => [account, balance.amount]);
+    expect([status, balances(body.event.opening ?? []), balances(body.event.trialBalance)]).toEqual([
+      201,
+      [
+        ['assets:receivable', '2.00'],
+        [EXPENSES, '200.00'],
+        ['income:clicks:SP', '-6.83'],
+        ['liabilities:credits', '-200.00'],
+      ],
+      [
+        ['assets:receivable', '2.00'],
+        [EXPENSES, '200.00'],
+        [`income:breakage:${history.PROMOTION_ID}`, '-200.00'],
+        ['income:clicks:SP', '-6.83'],
+      ],
+    ]);
+    expect(body.warnings).toEqual([expect.stringContaining('2022-11 is the first month')]);
+    expect((await close<Problem>('2022-10')).body.code).toBe('period-out-of-order');
+  });
+
+  it('tell what had ended and was not swept, which will restate them', async () => {
+    // Another credit ends on 29 November at 9:00 with 200.00, and may be swept three days later.
+    await service.client.append(history.rate('EUR', 'USD', '0.9764', '2022-10-29T14:00:00Z'));
+    const { type, data } = history.granted('ending', 'acme', 'DE', 'SB', '200.00');
+    await service.client.append({ type, data: { ...(data as object), appliedAt: '2022-10-30T09:00:00Z' } });
+    await run('2022-10-04');
+    await run('2022-11-01');
+    await service.client.post('/v1/expiry-runs', { asOf: '2022-11-30T00:00:00Z' });
+    const { body } = await close('2022-11');
+    const lapsed = [{ promotionId: history.PROMOTION_ID, marketplace: 'DE', held: eur('204.83') }];
+    expect([body.status, body.event.lapsed, body.warnings]).toEqual([
+      'appended',
+      lapsed,
+      [
+        expect.stringContaining('first month'),
+        expect.stringContaining(`grace with EUR 204.83 of ${history.PROMOTION_ID} in DE`),
+      ],
+    ]);
+    expect((await close('2022-11')).body.warnings).toEqual(body.warnings);
+    expect(await view('2022-11')).toMatchObject({ closed: { lapsed } });
+    await service.client.post('/v1/expiry-runs', {});
+    const difference = await view<Restated>('2022-11?view=difference&minPosition=13');
+    expect(difference.items.map(({ account, difference: by }) => [account, by])).toEqual([
+      [`income:breakage:${history.PROMOTION_ID}`, '-204.83'],
+      ['liabilities:credits:acme:DE:ending', '204.83'],
+    ]);
   });
 
   it('show what was reported, what is known now, and which late facts make the difference', async () => {

@@ -172,7 +172,7 @@ describe('promoledger verify', () => {
     expect(run('import', facts).status).toBe(0);
     const checkpoint = run('checkpoint');
     expect(checkpoint.status).toBe(0);
-    const vkey = /verifier key, for auditors, is (\S+)/.exec(checkpoint.stdout + checkpoint.stderr)![1]!;
+    const vkey = /verifier key, for auditors, is ([^\s"]+)/.exec(checkpoint.stdout + checkpoint.stderr)![1]!;
     const note = `${checkpoint.stdout.slice(checkpoint.stdout.indexOf('promoledger\n'))}`;
     expect(readCheckpoint(openSigned(note, vkey)).size).toBe(3);
     const clean = run('verify', '--json');

@@ -127,7 +127,7 @@ describe('the file of keys', () => {
     expect(newKey('feed').key).not.toBe(key);
     const keys = parseKeys(file({ ...entry, advertisers: ['adv-1'], notAfter: '2027-01-01T00:00:00Z' }));
     const ends = Date.parse('2027-01-01T00:00:00Z');
-    expect(callerOfKey(keys, key, ends - 1)).toMatchObject({ subject: 'feed', marketplaces: null });
+    expect(callerOfKey(keys, key, ends - 1)).toMatchObject({ subject: 'key:feed', marketplaces: null });
     expect(callerOfKey(keys, key, ends)).toBeUndefined();
   });
 
@@ -173,8 +173,11 @@ describe('the file of keys', () => {
       const made = said.join('\n').split('\n')[0]!;
       await run('two', '--scope', 'facts:write', 'grants:write', '--subject', 'team/finance', '--file', path);
       const keys = parseKeys(readFileSync(path, 'utf8'));
-      expect(callerOfKey(keys, made, 0)).toMatchObject({ subject: 'one', advertisers: new Set(['adv-1', 'adv-2']) });
-      expect(keys.get('two')!.caller).toMatchObject({ subject: 'team/finance', advertisers: null });
+      expect(callerOfKey(keys, made, 0)).toMatchObject({
+        subject: 'key:one',
+        advertisers: new Set(['adv-1', 'adv-2']),
+      });
+      expect(keys.get('two')!.caller).toMatchObject({ subject: 'key:team/finance', advertisers: null });
       expect(readFileSync(path, 'utf8')).not.toContain(made);
       await expect(run('one', '--scope', 'admin', '--file', path)).rejects.toThrow(/id is that of another key/);
       expect(parseKeys(readFileSync(path, 'utf8')).size).toBe(2);

@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { CommandGateway } from '../../src/commands/gateway.js';
 import { COMMANDS } from '../../src/http/commands-registry.js';
+import { problemOf } from '../../src/http/problem.js';
 import { validateCommand } from '../../src/http/validation.js';
 import { VALID } from '../support/valid-commands.js';
 
@@ -163,6 +165,37 @@ describe('whatever is sent', () => {
       expect(result).toEqual({ code: 'invalid-command', faults: [{ path, message: 'is not a known field' }] });
     }
     expect(({} as Record<string, unknown>)['x']).toBeUndefined();
+  });
+
+  it('has no more faults than are told; the others are counted', async () => {
+    const strays = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, 0]));
+    const gateway = new CommandGateway(
+      [{ facts: new Map([['ClickSpent', {}]]), handle: () => Promise.reject(new Error('it is not valid')) }],
+      (type, data) => check(type, data),
+    );
+    const errorsOf = async (...commands: object[]) =>
+      (await gateway.submit(commands)).map(({ error }) => ({ detail: error!.detail, errors: error!.errors! }));
+    const [many] = await errorsOf({ type: 'ClickSpent', data: strays(290_000) });
+    // Of the command's own fields each is missing, too.
+    const required = Object.keys(VALID['ClickSpent']!).length;
+    expect(many!.detail).toBe(`The command has ${290_000 + required} faults.`);
+    expect(many!.errors).toHaveLength(100);
+    expect(many!.errors.at(-1)).toEqual({ path: '', message: `and ${290_000 + required - 99} more faults` });
+    expect(problemOf('invalid-command', '', many!.errors).errors).toEqual(many!.errors);
+    const [atTop, nested] = await errorsOf(
+      { type: 'ClickSpent', data: VALID['ClickSpent']!, ...strays(500) },
+      { type: 'ClickSpent', data: { ...VALID['ClickSpent'], cost: { amount: '1', currency: 'EUR', ...strays(500) } } },
+    );
+    for (const some of [atTop!, nested!]) {
+      expect(some.errors.at(-1)).toEqual({ path: '', message: 'and 401 more faults' });
+    }
+    const exactly = await errorsOf({ type: 'ClickSpent', data: { ...VALID['ClickSpent'], ...strays(100) } });
+    expect(exactly[0]!.errors.map(({ path }) => path)).toEqual(Object.keys(strays(100)).map((name) => `/data/${name}`));
+    const together = await errorsOf(...Array.from({ length: 500 }, () => ({ type: 'ClickSpent', data: strays(700) })));
+    expect(together.flatMap(({ errors }) => errors).length).toBeLessThan(2100);
+    expect(together.at(-1)!.errors).toHaveLength(2);
+    const [long] = await errorsOf({ type: 'ClickSpent', data: { ['~'.repeat(1_000_000)]: 0 } });
+    expect(JSON.stringify(long).length).toBeLessThan(3000);
   });
 
   it('inherited fields are none', () => {

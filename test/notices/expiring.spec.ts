@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { UNBOUND } from '../../src/kernel/bounds.js';
+import { epochMs } from '../../src/kernel/instant.js';
 import { BEGINNING } from '../../src/notices/feed.js';
 import { NoticesModel } from '../../src/notices/notices-model.js';
 import { ReadModelDatabase } from '../../src/read-models/database.js';
@@ -21,7 +22,7 @@ describe('a credit that is about to end', () => {
     expect(model.due(at('10-27T06:59'))).toEqual([]);
     expect(model.due(SEVEN_DAYS_BEFORE)).toEqual([
       {
-        place: { position: 3n, ordinal: 1 },
+        place: { position: 3n, due: epochMs(SEVEN_DAYS_BEFORE), ordinal: 1 },
         notice: {
           id: 'credit-expiring~adv~DE~c',
           kind: 'credit-expiring',
@@ -42,10 +43,10 @@ describe('a credit that is about to end', () => {
 
   it('keeps its place once an event is recorded after it, and is told once', () => {
     const told = withCredit();
-    const [clocked] = told.model.due(at('10-28T00:00'));
+    const [clocked] = told.model.due(at('10-28T00:00'))!;
     told.record(at('10-29T00:00'), (history) => history.click('1', 100, at('10-29T00:00')));
     expect(told.all().map(({ place, notice }) => [place, notice.kind])).toEqual([
-      [{ position: 3n, ordinal: 0 }, 'credit-applied'],
+      [{ position: 3n, due: 0, ordinal: 0 }, 'credit-applied'],
       [clocked!.place, 'credit-expiring'],
     ]);
     expect(told.all()[1]!.notice).toEqual(clocked!.notice);

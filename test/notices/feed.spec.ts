@@ -79,17 +79,46 @@ describe('the feed', () => {
     gone.abort();
   });
 
+  it('tells a follower once what the clock tells, though events that do not settle it follow', async () => {
+    const { store, feed, history, stream } = await feedOf(() => plusMs(NOW, 60_000));
+    const gone = new AbortController();
+    const followed = feed.follow(BEGINNING, gone.signal);
+    expect(kinds(await followed.next())).toEqual(['credit-applied', 'credit-expiring']);
+    history.click('1', 80, NOW);
+    const told = followed.next();
+    await store.append(stream, 'any', history.events.slice(-1).map(facts));
+    expect(kinds(await told)).toEqual(['credit-80-percent-used']);
+    gone.abort();
+  });
+
   it('ends after what the clock has told', async () => {
     const { feed } = await feedOf(() => plusMs(NOW, 60_000));
     const end = await feed.end();
-    expect(end).toEqual({ position: 2n, ordinal: 1 });
+    expect(end).toEqual({ position: 2n, due: expect.any(Number), ordinal: 1 });
     expect(await feed.now(end, 10)).toEqual([]);
   });
 
   it('writes places down and reads them again', () => {
-    const place = { position: 42n, ordinal: 7 };
-    expect(parsePlace(placeText(place))).toEqual(place);
-    for (const none of ['', '42', '42-', '-1', '042-1', '1-01', 'x', 42, undefined, `${'9'.repeat(19)}-0`]) {
+    for (const place of [
+      { position: 42n, due: 0, ordinal: 7 },
+      { position: 42n, due: 1_666_854_000_000, ordinal: 7 },
+    ]) {
+      expect(parsePlace(placeText(place))).toEqual(place);
+    }
+    for (const none of [
+      '',
+      '42',
+      '42-',
+      '-1',
+      '042-1',
+      '1-01',
+      '1-0-1',
+      '1-2-3-4',
+      'x',
+      42,
+      undefined,
+      `${'9'.repeat(19)}-0`,
+    ]) {
       expect(parsePlace(none)).toBeUndefined();
     }
   });

@@ -78,7 +78,7 @@ describe('notices of any history', () => {
       fc.property(steps, (taken) => {
         const told = new Told();
         const now = play(told, taken);
-        const ids = [...told.all(), ...told.model.due(now)].map(({ notice }) => notice.id);
+        const ids = [...told.all(), ...told.model.due(now)!].map(({ notice }) => notice.id);
         expect(new Set(ids).size).toBe(ids.length);
       }),
       { numRuns: 150 },
@@ -139,7 +139,7 @@ describe('notices of any history', () => {
         const told = new Told();
         const recorded = play(told, taken);
         const now = tick(recorded, pause * 3_600_000);
-        const found = [...told.all(), ...told.model.due(now)].map(({ notice }) => notice);
+        const found = [...told.all(), ...told.model.due(now)!].map(({ notice }) => notice);
         const expiring = found.filter(({ kind }) => kind === 'credit-expiring');
         const statuses = new Map(creditsAt(told, told.head).map(({ creditId, status }) => [creditId, status]));
         for (const { creditId, appliedAt, expiresAt } of told.history.balance(END).credits) {

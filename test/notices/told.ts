@@ -45,6 +45,6 @@ export class Told {
 
   /** Kinds of what the log says, and those of what the clock says besides at `now`. */
   kinds(now?: Instant): string[] {
-    return [...this.all(), ...(now ? this.model.due(now) : [])].map(({ notice }) => notice.kind);
+    return [...this.all(), ...(now ? this.model.due(now)! : [])].map(({ notice }) => notice.kind);
   }
 }

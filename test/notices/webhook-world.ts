@@ -126,12 +126,12 @@ export class WebhookWorld {
   private place(notices: readonly Notice[]): void {
     for (const each of notices) {
       this.head += 1n;
-      this.placed.push({ place: { position: this.head, ordinal: 0 }, notice: each });
+      this.placed.push({ place: { position: this.head, due: 0, ordinal: 0 }, notice: each });
     }
   }
 
   private feed(): NoticeFeed {
-    const end = async () => ({ position: this.head, ordinal: 0 });
+    const end = async () => ({ position: this.head, due: 0, ordinal: 0 });
     const feed: Pick<NoticeFeed, 'head' | 'end' | 'follow'> = {
       head: async () => this.head,
       end,

@@ -25,7 +25,7 @@ describe('the audit of dependencies', () => {
       vulnerabilities,
       metadata: {
         vulnerabilities: { info: 0, low: 0, moderate: 0, high: 0, critical: 0, ...counts },
-        dependencies: { prod: 123 },
+        dependencies: { prod: 123, total: 456 },
       },
     });
 
@@ -33,7 +33,7 @@ describe('the audit of dependencies', () => {
     const found = { leftpad: { name: 'leftpad', severity: 'critical', range: '<1.3.0' } };
     expect(audited(report({ critical: 1 }, found))).toEqual({
       status: 1,
-      said: expect.stringMatching(/1 with known high[^]*critical: leftpad <1\.3\.0/),
+      said: expect.stringMatching(/123 packages to run[^]*456 packages to build[^]*critical: leftpad <1\.3\.0/),
     });
   });
 

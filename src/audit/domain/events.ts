@@ -11,6 +11,13 @@ export interface BooksLine {
   readonly balance: Money;
 }
 
+/** What credits hold that had ended by the month's end and were not swept: nothing can be paid from it any more. */
+export interface LapsedLine {
+  readonly promotionId: string;
+  readonly marketplace: string;
+  readonly held: Money;
+}
+
 /** A month's books as they were reported. What is recorded later is told beside it, and never changes it. */
 export interface PeriodClosed {
   readonly type: 'PeriodClosed';
@@ -22,13 +29,19 @@ export interface PeriodClosed {
     readonly to: Instant;
     /** The last millisecond of the month. */
     readonly asOf: Instant;
-    /** The last position of the log that was known when it was closed. */
+    /** The last position of the log that was known when it was closed, in the store in which it was. */
     readonly position: string;
+    /** The event there: in another store it has another position. */
+    readonly lastEvent: { readonly stream: string; readonly id: string };
+    /** Of the first month that is closed: what the books held when it began, be it nothing. */
+    readonly opening?: readonly BooksLine[];
     readonly trialBalance: readonly BooksLine[];
     /** Of the trial balance by credit, in its canonical text. */
     readonly fullTrialBalanceSha256: string;
     /** How many lines that has: one for each ledger account and currency whose balance is not zero. */
     readonly fullTrialBalanceLines: number;
+    /** Contained in the trial balance; their sweeps, which take effect in the month, come late. */
+    readonly lapsed: readonly LapsedLine[];
   };
 }
 

@@ -44,14 +44,11 @@ export interface Circumstances {
 export interface ClosePeriod extends Circumstances {
   readonly type: 'ClosePeriod';
   readonly data: { readonly period: string };
-  /** The books as of the month's end. */
-  readonly books: Pick<
-    PeriodClosed['data'],
-    'position' | 'trialBalance' | 'fullTrialBalanceSha256' | 'fullTrialBalanceLines'
-  >;
+  /** The books as of the month's end, and of its beginning where it may be the first month that is closed. */
+  readonly books: Omit<PeriodClosed['data'], keyof Month>;
 }
 
-/** Months are closed one after the other: the last of them says which are. */
+/** From the first on, months are closed one after the other: the last of them says which is next. */
 export interface PeriodsState {
   readonly last: string | null;
 }
@@ -62,7 +59,11 @@ export const periodsDecider: Decider<PeriodsState, ClosePeriod, PeriodClosed> = 
   decide(command, state) {
     const month = monthOf(command.data.period);
     if (!month) return refuse('invalid-command', `${command.data.period} is no month`);
-    return whyNot(month, state, command) ?? [{ type: 'PeriodClosed', data: { ...month, ...command.books } }];
+    const refused = whyNot(month, state, command);
+    if (refused) return refused;
+    const { opening, ...books } = command.books;
+    const isFirst = state.last === null && opening !== undefined;
+    return [{ type: 'PeriodClosed', data: { ...month, ...books, ...(isFirst ? { opening } : {}) } }];
   },
 
   evolve: (_, event) => ({ last: event.data.period }),
@@ -77,9 +78,15 @@ export function whyNot(
   { now, first, open }: Circumstances,
 ): Refusal | undefined {
   if (now < to) return refuse('period-not-over', `${period} is over at ${to}`);
-  const next = last === null ? first : monthAfter(last);
-  if (next === null) return refuse('period-out-of-order', 'there is no month to close');
-  if (next !== period) return refuse('period-out-of-order', `${next} is the month to close, not ${period}`);
+  if (last === null) {
+    if (first === null) return refuse('period-out-of-order', 'there is no month to close: no account is open');
+    // Any month may be the first: by a mistyped year of one fact there would be thousands to close before it.
+    if (period < first) return refuse('period-out-of-order', `nothing happened before ${first}`);
+  } else {
+    const next = monthAfter(last);
+    if (next === null) return refuse('period-out-of-order', 'there is no month to close');
+    if (next !== period) return refuse('period-out-of-order', `${next} is the month to close, not ${period}`);
+  }
   return open.length > 0 ? refuse('period-runs-open', `not all of ${period} is performed`, open) : undefined;
 }
 

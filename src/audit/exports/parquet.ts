@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ByteWriter, ParquetWriter, type SchemaElement } from 'hyparquet-writer';
 import { currencyExponent } from '../../kernel/currencies.js';
 import { epochMs } from '../../kernel/instant.js';
@@ -5,8 +6,8 @@ import type { Transaction } from '../transactions.js';
 import type { ExportFormat } from './export-format.js';
 import { rowsOf, type Row } from './rows.js';
 
-/** So many rows are in memory at a time. */
-const ROWS_OF_A_GROUP = 10_000;
+/** So many rows are in memory, and encoded without the event loop getting its turn, at a time. */
+const ROWS_OF_A_GROUP = 2000;
 
 /**
  * Amounts are DECIMAL(38, 3), exact, so that every engine can add them up without a cast that might be to a double: 38
@@ -95,6 +96,7 @@ async function* groups(transactions: AsyncIterable<Transaction>, title: string):
     await writer.write(groupOf(rows));
     rows = [];
     yield taken(bytes);
+    await nextTurn();
   }
   if (rows.length > 0) await writer.write(groupOf(rows));
   await writer.finish();

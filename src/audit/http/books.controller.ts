@@ -10,6 +10,7 @@ import {
   rule,
 } from '../../http/fields.js';
 import { Answers, Refuses } from '../../http/openapi.js';
+import { ProblemError } from '../../http/problem.js';
 import { answered, Checked, PageQuery } from '../../http/questions.js';
 import { Needs } from '../../http/scopes.js';
 import type { Instant } from '../../kernel/instant.js';
@@ -22,8 +23,10 @@ import { type Month, monthOf } from '../domain/periods.js';
 import { balanceView, totalView, transactionView } from '../views.js';
 import * as examples from './books-examples.js';
 
-/** Whole levels, as the names of ledger accounts are written. */
-const ACCOUNT = /^[a-z]+(:[^:\s]+)*$/;
+/** Whole levels, as the names of ledger accounts are written; the first is one of the chart of accounts. */
+const ACCOUNT = /^(assets|expenses|income|liabilities)(:[^:\s]+)*$/;
+export const isLedgerAccountName = (text: unknown): boolean =>
+  typeof text === 'string' && text.length <= 2000 && ACCOUNT.test(text);
 
 export const LedgerAccountField = () =>
   field(
@@ -36,13 +39,19 @@ export const LedgerAccountField = () =>
       rules: [
         rule(
           'account',
-          'must be the name of a ledger account or its first levels',
-          (text) => typeof text === 'string' && text.length <= 2000 && ACCOUNT.test(text),
+          'must be the name of a ledger account or its first levels: assets, expenses, income or liabilities',
+          isLedgerAccountName,
         ),
       ],
     },
     { optional: true },
   );
+
+/** A period that ends before it begins has nothing in it: whoever asks for one meant another. */
+export function refuseBackwards({ from, to }: { readonly from?: Instant; readonly to?: Instant }): void {
+  if (from === undefined || to === undefined || from <= to) return;
+  throw new ProblemError('invalid-command', 'The query has a fault.', [{ path: '/from', message: 'is later than to' }]);
+}
 
 const parseKinds = (text: unknown): readonly EntryKind[] | undefined => {
   const kinds = typeof text === 'string' ? text.split(',') : [];
@@ -123,6 +132,7 @@ export class BooksController {
   @Answers('A page of transactions.', examples.journal)
   @Refuses('invalid-command', 'not-caught-up', 'store-unavailable')
   journal(@Query(Checked) query: JournalQuery): Promise<object> {
+    refuseBackwards(query);
     return answered(this.queries, query, async (moment, { limit, cursor, kind, ...filter }) => {
       const asked = kind === undefined ? filter : { ...filter, kinds: kind };
       const page = await this.books.journal(moment, asked, pagingOf({ limit, cursor }));

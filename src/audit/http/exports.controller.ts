@@ -12,7 +12,7 @@ import type { Instant } from '../../kernel/instant.js';
 import type { EntryKind } from '../../read-models/books-model.js';
 import { Queries } from '../../read-models/queries.js';
 import { JOURNAL_FORMATS, type Exported, Exports } from '../exports/exports.js';
-import { Kinds, LedgerAccountField } from './books.controller.js';
+import { Kinds, LedgerAccountField, refuseBackwards } from './books.controller.js';
 
 class ExportQuery extends MomentQuery {
   @AdvertiserId({ optional: true }) advertiserId?: string;
@@ -77,6 +77,7 @@ export class ExportsController implements OnModuleDestroy {
     if (!JOURNAL_FORMATS.includes(format)) {
       throw new ProblemError('not-found', `There is no such export; there are ${JOURNAL_FORMATS.join(', ')} and log.`);
     }
+    refuseBackwards(query);
     const { asOf: _asOf, knownAt: _knownAt, minPosition: _minPosition, kind, ...filter } = query;
     const moment = await momentOf(this.queries, query);
     reply.headers({ 'promoledger-as-of': moment.asOf, 'promoledger-position': String(moment.known) });

@@ -9,8 +9,10 @@ const closed = {
   to: '2022-11-01T00:00:00.000Z',
   asOf: '2022-10-31T23:59:59.999Z',
   position: '57',
+  lastEvent: { stream: 'account-advertiser-1.DE', id: 'ClickSpent:click-98' },
   fullTrialBalanceSha256: '3b64db95cb55c763391c707108489ae18b4112d783300de38e033b4c98c3deaf',
   fullTrialBalanceLines: 4,
+  lapsed: [],
 };
 const closedAt = '2022-11-05T09:00:00.125Z';
 const trialBalance = [
@@ -29,7 +31,8 @@ export const closing = {
   stream: 'audit-periods',
   revision: 0,
   position: '58',
-  event: { ...closed, trialBalance },
+  event: { ...closed, trialBalance, opening: [] },
+  warnings: [],
 };
 
 const fact = {

@@ -71,8 +71,9 @@ export class PeriodsController {
   @ApiOperation({
     summary: 'Closes a month: its trial balance is recorded as it is known now.',
     description:
-      'Months of UTC are closed one after the other, from that of the earliest fact of an account on. What is recorded ' +
-      'later changes nothing of what was reported. A month that is closed is answered as it was.',
+      'Any month of UTC that is over may be the first, with all that was before as its `opening` balance; from then on months ' +
+      'are closed one after the other. What is recorded later changes nothing of what was reported. `lapsed` and `warnings` ' +
+      'tell of credits that had ended and were not swept. A month that is closed is answered as it was.',
   })
   @Answers('The month was closed before.', { ...examples.closing, status: 'duplicate' })
   @Answers('The month is closed.', examples.closing, 201)

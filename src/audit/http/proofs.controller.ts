@@ -75,7 +75,7 @@ export class ProofsController {
   verifierKey(@Query(Checked) _query: Nothing): object {
     const verifierKey = this.key.knownVerifierKey();
     if (verifierKey !== null) return { algorithm: 'Ed25519', name: this.key.name, verifierKey };
-    throw new ProblemError('not-found', 'No signing key is here: this ledger is served read-only.');
+    throw new ProblemError('not-found', 'No signing key is here yet: one is made when the first checkpoint is signed.');
   }
 
   @Get('checkpoints')
@@ -100,9 +100,11 @@ export class ProofsController {
   @Post('checkpoints')
   @HttpCode(200)
   @Needs('admin', 'unbound')
-  @ApiOperation({ summary: 'Signs all that is recorded now; without news it answers with the last checkpoint.' })
+  @ApiOperation({
+    summary: 'Signs what is recorded and sealed by now; without news it answers with the last checkpoint.',
+  })
   @Answers('The checkpoint.', examples.checkpoint)
-  @Refuses('invalid-command', 'no-checkpoint', 'not-caught-up', 'store-unavailable')
+  @Refuses('invalid-command', 'no-checkpoint', 'seal-broken', 'not-caught-up', 'store-unavailable')
   async sign(@Query(Checked) _query: Nothing, @Body(Checked) _body: Nothing): Promise<object> {
     return orThrow(await this.checkpoints.sign());
   }

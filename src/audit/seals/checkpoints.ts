@@ -90,6 +90,12 @@ export class Checkpoints {
   start(): void {
     const { everyMs, now, warn } = this.options;
     if (everyMs === null) return;
+    // Auditors are to know it from the beginning, and to ask for it makes none.
+    try {
+      this.key.verifierKey();
+    } catch (error) {
+      warn(`no checkpoint can be signed: ${String(error)}`);
+    }
     const startedAt = now();
     let told: string | undefined;
     this.subscription = timer(0, Math.min(LOOK_EVERY_MS, everyMs))
@@ -127,7 +133,7 @@ export class Checkpoints {
     if (!sound) throw new SealsLagError('the seals are not checked yet');
     const { position = 0n } = sound.last ?? {};
     if (position > 0n && position >= lastSignedAt) return sound;
-    throw new SealsLagError(`sealing has come to position ${position}, before the last checkpoint`);
+    throw new SealsLagError(`sealing has come to position ${position} so far, and there is nothing to sign up to there`);
   }
 
   private checkpoint(seals: SealFile): Signed {

@@ -129,7 +129,7 @@ const COMPARED = {
   'the last event': 'SELECT size, position, stream, event_id FROM sealed',
   'the tree': 'SELECT tile, hashes FROM tiles ORDER BY tile',
   positions: 'SELECT tile, first, positions FROM places ORDER BY tile',
-  'the last events of streams': 'SELECT stream, revision, hash FROM heads ORDER BY stream',
+  'the last events of streams': 'SELECT stream, revision, hash, leaf_index FROM heads ORDER BY stream',
   checkpoints: 'SELECT tree_size, leaf_index, position, data FROM checkpoints ORDER BY tree_size',
 };
 

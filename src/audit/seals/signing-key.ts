@@ -20,7 +20,7 @@ export interface SigningKeyOptions {
   readonly report: (message: string) => void;
 }
 
-/** The ledger's Ed25519 key: a file in PKCS #8 (PEM), made when it is first needed, readable by its owner alone. */
+/** The ledger's Ed25519 key: a file in PKCS #8 (PEM), made when it is first to sign, readable by its owner alone. */
 export class SigningKey {
   constructor(private readonly options: SigningKeyOptions) {}
 
@@ -36,9 +36,9 @@ export class SigningKey {
     return verifierKey(this.name, this.key());
   }
 
-  /** The same; null where there is no key, and none may be made. */
+  /** The same; null where there is no key yet: to ask makes none. */
   knownVerifierKey(): string | null {
-    return this.options.mayCreate || this.options.path === null || this.read() ? this.verifierKey() : null;
+    return this.options.path === null || this.read() ? this.verifierKey() : null;
   }
 
   sign(text: string): string {

@@ -12,7 +12,7 @@ const ROWS = `
     e.recorded_at AS recordedMs,
     typeof(e.revision) || typeof(e.recorded_at) || typeof(e.key) || typeof(e.data) || typeof(e.metadata) AS types
   FROM events e LEFT JOIN streams s USING (stream_id) LEFT JOIN types t USING (type_id)
-  WHERE e.position > ? ORDER BY e.position LIMIT ${PAGE}`;
+  WHERE e.position >= ? ORDER BY e.position LIMIT ${PAGE}`;
 
 const TYPES = 'integerintegertexttexttext';
 
@@ -38,7 +38,7 @@ class RowFault extends Error {}
 export async function* examineLedgerFile(path: string): AsyncGenerator<Recorded | Unreadable> {
   const db = openLedgerToRead(path);
   try {
-    for (const fault of integrityFaults(db)) yield { position: 0n, fault };
+    for (const fault of [...integrityFaults(db), ...nameFaults(db)]) yield { position: 0n, fault };
     yield* examineLog(db);
   } finally {
     db.close();
@@ -46,21 +46,25 @@ export async function* examineLedgerFile(path: string): AsyncGenerator<Recorded 
 }
 
 async function* examineLog(db: DatabaseSync): AsyncGenerator<Recorded | Unreadable> {
-  for (let after = -(2n ** 63n); ; await nextTurn()) {
+  for (let from = LEAST; from <= GREATEST; await nextTurn()) {
     let page: readonly Row[];
     try {
       const statement = db.prepare(ROWS);
       statement.setReadBigInts(true);
-      page = statement.all(after) as unknown as Row[];
+      page = statement.all(from) as unknown as Row[];
     } catch (error) {
-      yield { position: 0n, fault: `the rows after position ${after} cannot be read: ${(error as Error).message}` };
+      yield { position: 0n, fault: `the rows from position ${from} on cannot be read: ${(error as Error).message}` };
       return;
     }
     for (const row of page) yield eventOr(row);
     if (page.length < PAGE) return;
-    after = page.at(-1)!.position;
+    from = page.at(-1)!.position + 1n;
   }
 }
+
+/** What SQLite can number rows with, whatever the store does. */
+const LEAST = -(2n ** 63n);
+const GREATEST = 2n ** 63n - 1n;
 
 function integrityFaults(db: DatabaseSync): string[] {
   try {
@@ -69,6 +73,31 @@ function integrityFaults(db: DatabaseSync): string[] {
   } catch (error) {
     return [`SQLite cannot check the file: ${(error as Error).message}`];
   }
+}
+
+/** Each name belongs to one row, and is there because an event has it. Asked without the indexes that should say so. */
+const NAME_FAULTS: readonly (readonly [sql: string, fault: string])[] = ['stream', 'type'].flatMap((what) => {
+  const named = `SELECT coalesce(quote(name), 'NULL') AS name FROM ${what}s n NOT INDEXED`;
+  return [
+    [`${named} GROUP BY n.name HAVING count(*) > 1 LIMIT 1`, `two ${what}s have the name`],
+    [
+      `${named} WHERE ${what}_id NOT IN (SELECT DISTINCT ${what}_id FROM events NOT INDEXED) LIMIT 1`,
+      `no event is of the ${what}`,
+    ],
+  ] as const;
+});
+
+function nameFaults(db: DatabaseSync): string[] {
+  return NAME_FAULTS.flatMap(([sql, fault]) => {
+    try {
+      return db
+        .prepare(sql)
+        .all()
+        .map(({ name }) => `${fault} ${String(name)}`);
+    } catch (error) {
+      return [`the names cannot be read: ${(error as Error).message}`];
+    }
+  });
 }
 
 function eventOr(row: Row): Recorded | Unreadable {
@@ -81,6 +110,7 @@ function eventOr(row: Row): Recorded | Unreadable {
 }
 
 function eventOf(row: Row): Recorded {
+  if (row.position < 1n) throw new RowFault(`an event cannot have the position ${row.position}`);
   if (row.stream === null) throw new RowFault('it belongs to no stream');
   if (row.type === null) throw new RowFault('it has no type');
   if (row.types !== TYPES) throw new RowFault('a value of it is of another kind than its column');

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
+import { once } from '../../kernel/once.js';
 
 /** Another process, or another part of this one, has the ledger open. */
 export class StoreInUseError extends Error {
@@ -115,7 +116,31 @@ function assertLedger(db: DatabaseSync, path: string): void {
   if (layout !== LAYOUT) {
     throw new LedgerFileError(`the ledger file ${path} has layout ${layout}, this version reads layout ${LAYOUT}`);
   }
+  const fault = schemaFault(db);
+  if (fault !== undefined) throw new LedgerFileError(`the ledger file ${path} was changed: ${fault}`);
 }
+
+const SCHEMA_ROWS = `SELECT type || ' ' || name AS part, sql FROM sqlite_schema`;
+
+/** By its own text: a table without a constraint, a view in its place or a trigger would make the store say other things. */
+function schemaFault(db: DatabaseSync): string | undefined {
+  const rest = new Map(ownSchema());
+  for (const { part, sql } of db.prepare(SCHEMA_ROWS).all()) {
+    if (!rest.has(String(part))) return `a ledger has no ${String(part)}`;
+    if (rest.get(String(part)) !== sql) return `its ${String(part)} is not as it was made`;
+    rest.delete(String(part));
+  }
+  const [missing] = rest.keys();
+  return missing && `its ${missing} is missing`;
+}
+
+const ownSchema = once((): ReadonlyMap<string, unknown> => {
+  const db = new DatabaseSync(':memory:');
+  db.exec(SCHEMA);
+  const rows = db.prepare(SCHEMA_ROWS).all();
+  db.close();
+  return new Map(rows.map(({ part, sql }) => [String(part), sql]));
+});
 
 /** Acknowledged means on disk: FULL syncs the write-ahead log at every commit. */
 function configure(db: DatabaseSync, path: string): void {

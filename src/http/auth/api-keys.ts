@@ -96,7 +96,7 @@ function parseKey(entry: unknown, at: string): { id: string; key: ApiKey } {
     key: {
       sha256: Buffer.from(sha256 as string, 'hex'),
       caller: {
-        subject: subject as string,
+        subject: `key:${subject as string}`,
         scopes: new Set(scopes as Scope[]),
         advertisers: bounds.advertisers ?? null,
         marketplaces: bounds.marketplaces ?? null,

@@ -20,14 +20,29 @@ export function identifyBy(auth: AuthSettings | null): Identify {
   const tokens = auth.tokens && new Tokens(auth.tokens);
   return async (request) => {
     const credentials = credentialsOf(request);
-    if (looksLikeKey(credentials)) {
-      const caller = keys && callerOfKey(keys.current(), credentials, Date.now());
-      if (caller) return caller;
-      throw new UnauthenticatedError('The key is not valid.', 'invalid_token');
-    }
+    if (looksLikeKey(credentials)) return keyHolder(keys, credentials);
     if (!tokens) throw new UnauthenticatedError('The token is not valid.', 'invalid_token');
-    return tokens.callerOf(credentials);
+    return untilItsEnd(await tokens.callerOf(credentials));
   };
+}
+
+function keyHolder(keys: ChangingFile<ApiKeys> | null, credentials: string): Caller {
+  const asOfNow = (): Caller => {
+    const caller = keys && callerOfKey(keys.current(), credentials, Date.now());
+    if (!caller) throw new UnauthenticatedError('The key is not valid.', 'invalid_token');
+    return caller;
+  };
+  return { ...asOfNow(), asOfNow };
+}
+
+/** What is signed stays as it is until its time is over. */
+function untilItsEnd(caller: Caller): Caller {
+  const { endsAtMs = Infinity } = caller;
+  const asOfNow = (): Caller => {
+    if (Date.now() >= endsAtMs) throw new UnauthenticatedError('The token has expired.', 'invalid_token');
+    return caller;
+  };
+  return { ...caller, asOfNow };
 }
 
 /** From the one header where they belong: never from a query, a cookie or a body. */

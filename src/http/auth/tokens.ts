@@ -65,7 +65,7 @@ export class Tokens {
     if (advertisers === undefined || marketplaces === undefined) throw new Error('its bounds are no lists of names');
     // What other services' scopes a token has is not for us to judge.
     const scopes = new Set(scopesIn(scope ?? scp).filter(isScope));
-    return { subject: sub!, scopes, advertisers, marketplaces, endsAtMs: (exp! + clockSkewSeconds) * 1000 };
+    return { subject: `token:${sub!}`, scopes, advertisers, marketplaces, endsAtMs: (exp! + clockSkewSeconds) * 1000 };
   }
 }
 

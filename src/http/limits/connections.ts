@@ -1,6 +1,6 @@
-import type { ServerOptions, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type ProblemCode, problemOf, sendProblem } from '../problem.js';
 
 /** What one connection, and all of them, may take of the process. Times in milliseconds, sizes in bytes. */
@@ -17,6 +17,8 @@ export interface ConnectionLimits {
   readonly bodyMs: number;
   /** For a client that takes nothing of an answer that is ready. */
   readonly answerMs: number;
+  /** For a client that still sends what nobody reads, when its answer is there: it gets to read that, and no more. */
+  readonly lingerMs: number;
   /** Without a byte either way, in the middle of whatever it be. Live events send a heartbeat more often. */
   readonly idleMs: number;
   /** Between an answer and the next request. */
@@ -32,6 +34,7 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
   headersMs: 10_000,
   bodyMs: 30_000,
   answerMs: 30_000,
+  lingerMs: 1000,
   idleMs: 300_000,
   // Longer than a load balancer's own, so that it is never the service that hangs up on one about to send.
   keepAliveMs: 75_000,
@@ -65,11 +68,37 @@ export function limitConnections(fastify: FastifyInstance, limits: ConnectionLim
     payload.once('end', () => clearTimeout(late));
     reply.raw.once('close', () => clearTimeout(late));
   });
-  fastify.addHook('onSend', async ({ raw: { socket } }, _reply, payload) => {
-    // A stream may have nothing to say for a while. Node sets another time again when the answer is sent.
-    const isWhole = typeof payload === 'string' || Buffer.isBuffer(payload);
+  fastify.addHook('onSend', async ({ raw }, reply, payload) => {
+    const { socket } = raw;
     // What a test injects comes over no connection.
-    if (isWhole && socket instanceof Socket) socket.setTimeout(limits.answerMs);
+    if (!(socket instanceof Socket)) return;
+    if (!raw.complete) endUnread(raw, reply, isStream(payload), limits.lingerMs);
+    // A stream may have nothing to say for a while. Node sets another time again when the answer is sent.
+    if (!isStream(payload)) socket.setTimeout(limits.answerMs);
+  });
+}
+
+const isStream = (payload: unknown): boolean =>
+  typeof payload === 'object' && payload !== null && !Buffer.isBuffer(payload);
+
+/**
+ * Answers before the whole request was read, so that whoever sends on does so for `lingerMs` and not for ever: what
+ * still comes meanwhile is thrown away, since an end at once would be a reset that can take the answer from the client.
+ */
+function endUnread(request: IncomingMessage, reply: FastifyReply, isStreamed: boolean, lingerMs: number): void {
+  const { socket } = request;
+  if (!isStreamed) {
+    reply.header('connection', 'close');
+    // What Node does to a connection that is to be closed, when the answer is written; it would destroy it at once.
+    socket.destroySoon = () => void socket.end();
+  }
+  reply.raw.once('finish', () => {
+    if (request.complete && isStreamed) return;
+    request.resume();
+    const cut = setTimeout(() => socket.destroy(), lingerMs);
+    socket.once('close', () => clearTimeout(cut));
+    // An import that stopped early, and whose rest came after all, has a connection as good as any.
+    if (isStreamed) request.once('end', () => clearTimeout(cut));
   });
 }
 
@@ -114,5 +143,7 @@ export function refuseUnreadable(
   ];
   const { rawPacket } = error;
   const isHead = Buffer.isBuffer(rawPacket) && rawPacket.toString('latin1', 0, 5) === 'HEAD ';
+  const cut = setTimeout(() => socket.destroy(), CONNECTION_LIMITS.lingerMs);
+  socket.once('close', () => clearTimeout(cut));
   socket.end(`${head.join('\r\n')}\r\n\r\n${isHead ? '' : body}`);
 }

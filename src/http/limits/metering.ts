@@ -57,14 +57,16 @@ export function refuseRate(reply: FastifyReply, short: Standing, wanted: number)
 /** Why an import took no more, and from which line on it is to be sent again. */
 export interface Stopped {
   readonly line: number;
-  readonly short: Standing;
+  readonly why: { readonly short: Standing } | { readonly problem: ProblemError };
 }
+
+type Stop = (stopped: Stopped) => void;
 
 /** The lines for which the client has operations left. At the first that it has none for they end, and `stop` is told. */
 export async function* metered(
   request: FastifyRequest,
   batches: AsyncIterable<readonly Line[]>,
-  stop: (stopped: Stopped) => void,
+  stop: Stop,
 ): AsyncGenerator<readonly Line[]> {
   const take = STREAMS.get(request);
   if (!take) {
@@ -74,6 +76,6 @@ export async function* metered(
   for await (const batch of batches) {
     const { count, short } = await take(batch.map((line) => ('command' in line ? line.command : undefined)));
     if (count > 0) yield batch.slice(0, count);
-    if (short) return stop({ line: batch[count]!.line, short });
+    if (short) return stop({ line: batch[count]!.line, why: { short } });
   }
 }

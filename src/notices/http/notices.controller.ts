@@ -9,7 +9,7 @@ import { ProblemError } from '../../http/problem.js';
 import { Checked, KnownQuery, Limit, momentOf } from '../../http/questions.js';
 import { Needs } from '../../http/scopes.js';
 import { Queries } from '../../read-models/queries.js';
-import { BEGINNING, NoticeFeed, noticeView, parsePlace, placeText } from '../feed.js';
+import { BEGINNING, NoticeFeed, noticeView, parsePlace, PLACE, placeText } from '../feed.js';
 import type { Place } from '../notices-model.js';
 import { NOTICE } from './examples.js';
 
@@ -20,7 +20,7 @@ const PlaceField = (options: FieldOptions = { optional: true }) =>
     {
       docs: {
         type: String,
-        pattern: '^(0|[1-9][0-9]{0,17})-(0|[1-9][0-9]{0,8})$',
+        pattern: PLACE.source,
         description: 'Begin after the notice at this `place`. By default at the beginning.',
         example: '42-0',
       },

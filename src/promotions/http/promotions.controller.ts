@@ -5,6 +5,7 @@ import { Answers, Refuses } from '../../http/openapi.js';
 import { ProblemError } from '../../http/problem.js';
 import { answered, Checked, MomentQuery, Nothing, PageQuery, performed } from '../../http/questions.js';
 import { Needs } from '../../http/scopes.js';
+import { isBound } from '../../kernel/bounds.js';
 import { DOTLESS_IDENTIFIER } from '../../kernel/identifiers.js';
 import { pagingOf } from '../../read-models/cursors.js';
 import { Queries } from '../../read-models/queries.js';
@@ -27,8 +28,8 @@ export class PromotionsController {
   @ApiOperation({ summary: 'The promotions that were published.' })
   @Answers('A page of promotions.', examples.promotions)
   @Refuses('invalid-command', 'not-caught-up')
-  promotions(@Query(Checked) query: PageQuery): Promise<object> {
-    return answered(this.queries, query, (moment, own) => this.queries.promotions(moment, own));
+  promotions(@Query(Checked) query: PageQuery, @CalledBy() caller: Caller): Promise<object> {
+    return answered(this.queries, query, (moment, own) => shownTo(caller, this.queries.promotions(moment, own)));
   }
 
   @Post('preview')
@@ -48,8 +49,14 @@ export class PromotionsController {
   @ApiOperation({ summary: 'Terms, calendar, revision and state of a promotion.' })
   @Answers('The promotion.', examples.promotion)
   @Refuses('invalid-command', 'unknown-promotion', 'not-caught-up')
-  promotion(@Param('promotionId') promotionId: string, @Query(Checked) query: MomentQuery): Promise<object> {
-    return answered(this.queries, query, (moment) => this.queries.promotion(moment, possible(promotionId)));
+  promotion(
+    @Param('promotionId') promotionId: string,
+    @Query(Checked) query: MomentQuery,
+    @CalledBy() caller: Caller,
+  ): Promise<object> {
+    return answered(this.queries, query, (moment) =>
+      shownTo(caller, this.queries.promotion(moment, possible(promotionId))),
+    );
   }
 
   @Get(':promotionId/disbursements')
@@ -86,6 +93,19 @@ export class PromotionsController {
   ): Promise<object> {
     return performed(this.queries, () => this.disbursements.perform(possible(promotionId), date));
   }
+}
+
+/** Codes are for those to whom they were given: whoever is bound is told how many there are. */
+const shownTo = <T extends object>(caller: Caller, answer: T): T =>
+  isBound(caller) ? (withoutCodes(answer) as T) : answer;
+
+function withoutCodes(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutCodes);
+  if (typeof value !== 'object' || value === null) return value;
+  const fields = Object.entries(value).map(([name, inner]) =>
+    name === 'codes' && Array.isArray(inner) ? [name, inner.length] : [name, withoutCodes(inner)],
+  );
+  return Object.fromEntries(fields) as object;
 }
 
 /** No promotion has a name that cannot be one. */
