@@ -54,12 +54,6 @@ const RULES: readonly Rule[] = [
     may: /^src\/(kernel\/|event-store\/[a-z-]+\.ts$)/,
     packages: /^(rxjs|node:(crypto|timers\/promises))$/,
   },
-  // The tables' own file, which is put in another's place.
-  {
-    files: /^src\/read-models\/database\.ts$/,
-    may: /^src\/event-store\/event-store\.ts$/,
-    packages: /^node:(fs|sqlite)$/,
-  },
   // The one file of the services' own.
   { files: /^src\/commands\/snapshots\.ts$/, may: NOTHING, packages: /^node:(crypto|fs|sqlite)$/ },
   { files: /^src\/commands\/origin\.ts$/, may: NOTHING, packages: /^node:async_hooks$/ },

@@ -131,7 +131,7 @@ onSmallDisk('on a disk that is full', () => {
     const path = join(disk.path, 'ledger.db.notices');
     let deliveries = new Deliveries(path);
     deliveries.configure('crm', 'https://hooks.example.com/');
-    const place = (position: bigint) => ({ position, ordinal: 0 });
+    const place = (position: bigint) => ({ position, due: 0, ordinal: 0 });
     const notices = (count: number) =>
       Array.from({ length: count }, (_, n) => ({
         endpoint: 'crm',
