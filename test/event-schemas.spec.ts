@@ -241,6 +241,7 @@ describe('the contracts in docs/events', () => {
         'CreditApplied /data/reason missing',
         'CreditApplied /data/revision missing',
         'DisbursementRunStarted /data/revision missing',
+        'PeriodClosed /data/opening missing',
         'PeriodClosed /data/trialBalance/2/marketplace missing',
         'PeriodClosed /data/trialBalance/3/marketplace missing',
         'PromotionPublished /data/terms/eligibility/dormancy missing',
