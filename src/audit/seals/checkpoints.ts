@@ -133,7 +133,9 @@ export class Checkpoints {
     if (!sound) throw new SealsLagError('the seals are not checked yet');
     const { position = 0n } = sound.last ?? {};
     if (position > 0n && position >= lastSignedAt) return sound;
-    throw new SealsLagError(`sealing has come to position ${position} so far, and there is nothing to sign up to there`);
+    throw new SealsLagError(
+      `sealing has come to position ${position} so far, and there is nothing to sign up to there`,
+    );
   }
 
   private checkpoint(seals: SealFile): Signed {
