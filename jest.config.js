@@ -19,5 +19,7 @@ export default {
       },
     ],
   },
+  // By default one core is left idle, and most of the long tests wait for processes of their own.
+  maxWorkers: 2,
   testTimeout: 60_000,
 };
