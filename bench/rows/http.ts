@@ -10,7 +10,7 @@ const ACCOUNTS = 50;
 /** Rows 4 and 5: clicks over HTTP, durable, the read models kept up, against class-validator in the same kind of route. */
 export async function httpRows(effort: Effort, events: number): Promise<Row[]> {
   const path = copyOf(await ledgerOf('wide', events), 'http', { models: true });
-  const service = await serveLedger(path, { PROMOLEDGER_CHECKPOINT_EVERY: 'P1D' });
+  const service = await serveLedger(path, { PROMOLEDGER_CHECKPOINT_EVERY: 'off' });
   const reference = await serveReference();
   const rows: Row[] = [];
   const measure = async (number: string, what: string, size: number, requests: number, target: number) => {
