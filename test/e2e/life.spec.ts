@@ -77,16 +77,23 @@ describe('a service that is told to stop', () => {
     service = new ServiceProcess({ PROMOLEDGER_STOP_SECONDS: '900' });
     const client = await service.start();
     const { sending, ended } = openImport(client.url);
-    sending.write(`${JSON.stringify(opened('adv-1', 'US', 'USD'))}\n`);
+    sending.on('error', () => undefined).write(`${JSON.stringify(opened('adv-1', 'US', 'USD'))}\n`);
     await known(client, 'adv-1');
+    // A command of which the most is still to come: it is read as long as its time lasts.
+    const waiting = request(`${client.url}/v1/commands`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'content-length': '1000' },
+    });
+    waiting.on('error', () => undefined).write('{"type":');
+    await pause(500);
     const exit = service.signal('SIGTERM');
-    // Its answer is there, and the request is not at its end.
     expect(await ended).toContain('"code":"stopping"');
     // Two signals within a second count as one.
     await pause(1200);
     await service.signal('SIGINT');
     expect(await exit).toEqual({ code: 130, signal: null });
-    sending.on('error', () => undefined).destroy();
+    waiting.destroy();
+    sending.destroy();
   }, 60_000);
 
   it('cuts whoever is not done at the end of its patience, and is not ready meanwhile', async () => {
