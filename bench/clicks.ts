@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 
 /** What is measured with: an account whose credits pay for its clicks, and clicks without end, the same from one seed. */
 const START_MS = Date.UTC(2022, 9, 5);
-const DAY_MS = 86_400_000;
+export const DAY_MS = 86_400_000;
 const CLICK_EVERY_MS = 1500;
 const EXAMPLE = new URL('../../examples/promotions/amazon-ads-api-click-credit-2022.json', import.meta.url);
 
@@ -19,6 +19,8 @@ export class Clicks {
   constructor(
     private readonly account: number,
     private readonly seed: string,
+    /** Of the first of them, from the account's first credit on. */
+    private readonly fromMs: number,
     private readonly everyMs = CLICK_EVERY_MS,
   ) {}
 
@@ -32,7 +34,7 @@ export class Clicks {
       campaignId: `campaign-${this.account}`,
       product: 'SP',
       cost: { amount: `0.${String(10 + ((n * 37) % 90))}`, currency: 'USD' },
-      occurredAt: instant(START_MS + n * this.everyMs),
+      occurredAt: instant(START_MS + this.fromMs + n * this.everyMs),
     };
   }
 

@@ -3,7 +3,7 @@ import { CommandGateway } from '../src/commands/gateway.js';
 import { createApp } from '../src/main.js';
 import { ReadModels } from '../src/read-models/read-models.js';
 import { loadSettings, type Settings } from '../src/settings.js';
-import { Clicks, granted, opened, published } from './clicks.js';
+import { Clicks, DAY_MS, granted, opened, published } from './clicks.js';
 
 /** Ledgers are made once, from a seed, and kept here; what is measured works on copies. */
 const HOME = '.bench';
@@ -17,6 +17,10 @@ const WIDE_ACCOUNTS = 500;
 export const DEEP = 0;
 export const SHALLOW = 1;
 const CREDITS = 12;
+/** A credit of `wide` is given every so many days, and of `deep` twice as often. */
+const DAYS = 30;
+/** The clicks of `wide` end here, in the middle of its last credit: what is measured goes on from there, in the order of time. */
+export const GOES_ON_MS = (CREDITS - 0.5) * DAYS * DAY_MS;
 const CHUNK = 500;
 
 export const settingsOf = (path: string): Settings =>
@@ -45,7 +49,7 @@ async function fill(gateway: CommandGateway, models: ReadModels, shape: Shape, e
     const refused = results.find(({ status }) => status === 'rejected');
     if (refused) throw new Error(JSON.stringify(refused));
   };
-  const days = shape === 'deep' ? 15 : 30;
+  const days = shape === 'deep' ? DAYS / 2 : DAYS;
   for (let n = 0; n < CREDITS; n += 1) await submit([published(n)]);
   const accounts = shape === 'deep' ? 2 : WIDE_ACCOUNTS;
   for (let account = 0; account < accounts; account += 1) {
@@ -55,7 +59,7 @@ async function fill(gateway: CommandGateway, models: ReadModels, shape: Shape, e
   const shares = shape === 'deep' ? [events, Math.ceil(events / 100)] : Array<number>(accounts).fill(events / accounts);
   // Evenly over the time in which there are credits.
   const clicks = shares.map(
-    (share, account) => new Clicks(account, SEED, Math.floor((CREDITS * days * DAY_MS) / share)),
+    (share, account) => new Clicks(account, SEED, 0, Math.floor((GOES_ON_MS * (days / DAYS)) / share)),
   );
   const left = [...shares];
   for (let sent = 0; left.some((count) => count > 0);) {
@@ -73,8 +77,17 @@ async function fill(gateway: CommandGateway, models: ReadModels, shape: Shape, e
   await models.caughtUp();
 }
 
-const DAY_MS = 86_400_000;
-const SUFFIXES = ['', '-wal', '.models', '.models-wal', '.snapshots', '.snapshots-wal'];
+const SUFFIXES = [
+  '',
+  '-wal',
+  '.models',
+  '.models-wal',
+  '.snapshots',
+  '.snapshots-wal',
+  '.seals',
+  '.seals-wal',
+  '.notices',
+];
 
 /** A copy to write to; it is the caller's to remove. `models`: with the read models and what else lies beside it. */
 export function copyOf(path: string, name: string, { models }: { models: boolean }): string {

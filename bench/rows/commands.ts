@@ -5,7 +5,7 @@ import { SqliteEventStore } from '../../src/event-store/sqlite/sqlite-event-stor
 import { Clicks } from '../clicks.js';
 import { Emmett } from '../emmett.js';
 import { HandwrittenLog, type ReadyClick } from '../handwritten.js';
-import { copyOf, ledgerOf, remove } from '../ledgers.js';
+import { copyOf, GOES_ON_MS, ledgerOf, remove } from '../ledgers.js';
 import { alternately, atLeast, type Contestant, type Effort, type Row } from '../measure.js';
 
 const CLIENTS = 50;
@@ -53,7 +53,7 @@ function ours(ledger: string, clients: number, commands: number): Contestant {
   const store = SqliteEventStore.open(path);
   const noRates = () => Promise.reject(new Error('no rate is needed'));
   const accounts = new Accounts(store, accountDecider, () => Promise.resolve(null), noRates, new Snapshots(null));
-  const clicks = Array.from({ length: clients }, (_, account) => new Clicks(account, 'ours'));
+  const clicks = Array.from({ length: clients }, (_, account) => new Clicks(account, 'ours', GOES_ON_MS));
   return {
     run: () =>
       inParallel(clients, commands, async (client) => {
@@ -71,7 +71,7 @@ function ours(ledger: string, clients: number, commands: number): Contestant {
 function byHand(ledger: string, clients: number, commands: number): Contestant {
   const path = copyOf(ledger, 'by-hand', { models: false });
   const log = new HandwrittenLog(path);
-  const clicks = Array.from({ length: clients }, (_, account) => new Clicks(account, 'by hand'));
+  const clicks = Array.from({ length: clients }, (_, account) => new Clicks(account, 'by hand', GOES_ON_MS));
   const ready = (account: number): ReadyClick => {
     const data = clicks[account]!.data();
     return { account, key: String(data['clickId']), data: { ...data, ...DECIDED } };
@@ -91,7 +91,7 @@ function byHand(ledger: string, clients: number, commands: number): Contestant {
 /** It decides nothing: what is measured is its append. */
 async function emmett(clients: number, commands: number): Promise<Contestant> {
   const peer = await Emmett.open('.bench/emmett.db');
-  const clicks = Array.from({ length: clients }, (_, account) => new Clicks(account, 'emmett'));
+  const clicks = Array.from({ length: clients }, (_, account) => new Clicks(account, 'emmett', GOES_ON_MS));
   return {
     run: () =>
       inParallel(clients, commands, async (client) => {

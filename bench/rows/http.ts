@@ -1,5 +1,5 @@
 import { Clicks } from '../clicks.js';
-import { copyOf, ledgerOf, remove } from '../ledgers.js';
+import { copyOf, GOES_ON_MS, ledgerOf, remove } from '../ledgers.js';
 import { alternately, atLeast, type Contestant, type Effort, type Row } from '../measure.js';
 import { post, serveLedger, serveReference, type Served } from '../service.js';
 
@@ -13,11 +13,12 @@ export async function httpRows(effort: Effort, events: number): Promise<Row[]> {
   const service = await serveLedger(path, { PROMOLEDGER_CHECKPOINT_EVERY: 'off' });
   const reference = await serveReference();
   const rows: Row[] = [];
+  const clicks = Array.from({ length: ACCOUNTS }, (_, account) => new Clicks(account, 'http', GOES_ON_MS));
   const measure = async (number: string, what: string, size: number, requests: number, target: number) => {
     const rates = await alternately(
       {
-        ours: new Posting(service, 'ours', size, requests),
-        reference: new Posting(reference, 'reference', size, requests),
+        ours: new Posting(service, 'ours', clicks, size, requests),
+        reference: new Posting(reference, 'reference', clicks, size, requests),
       },
       effort,
     );
@@ -34,17 +35,15 @@ export async function httpRows(effort: Effort, events: number): Promise<Row[]> {
 
 /** Posts clicks of many accounts, and waits until questions include them. */
 class Posting implements Contestant {
-  private readonly clicks: Clicks[];
   private turn = 0;
 
   constructor(
     private readonly served: Served,
     private readonly name: string,
+    private readonly clicks: readonly Clicks[],
     private readonly size: number,
     private readonly requests: number,
-  ) {
-    this.clicks = Array.from({ length: ACCOUNTS }, (_, account) => new Clicks(account, `${name} ${size}`));
-  }
+  ) {}
 
   async run() {
     const before = await this.position();

@@ -35,6 +35,26 @@ export interface Recorded extends NewEvent {
   readonly recordedAt: Instant;
 }
 
+/** What stores that keep events as text were given by them, so that it need not be written again. */
+const texts = new WeakMap<Recorded, () => string>();
+
+/** An event that was read as text: `text` makes of it what `textOf` tells. */
+export function keptAsText<Event extends Recorded>(event: Event, text: () => string): Event {
+  texts.set(event, text);
+  return event;
+}
+
+/** An event as JSON, its position a string: how events travel to other threads. `recordedOf` reads it. */
+export const textOf = (event: Recorded): string =>
+  texts.get(event)?.() ?? JSON.stringify({ ...event, position: event.position.toString() });
+
+/** The events of a JSON array of what `textOf` told. */
+export const recordedOf = (text: string): Recorded[] =>
+  (JSON.parse(text) as (Omit<Recorded, 'position'> & { position: string })[]).map(({ position, ...event }) => ({
+    ...event,
+    position: BigInt(position),
+  }));
+
 /** The stream's last revision as the writer knows it; `none` for a stream that must not exist yet. */
 export type ExpectedRevision = number | 'none' | 'any';
 

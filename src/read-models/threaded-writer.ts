@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { Position, Recorded } from '../event-store/event-store.js';
+import { type Position, type Recorded, textOf } from '../event-store/event-store.js';
 import type { Instant } from '../kernel/instant.js';
 import { type Checkpoint, ReadModelDatabase } from './database.js';
 import { Models } from './models.js';
@@ -63,8 +63,7 @@ export class ThreadedWriter implements ModelsWriter {
   }
 
   async write(events: readonly Recorded[]): Promise<void> {
-    const rows = events.map(({ position, ...event }) => ({ ...event, position: String(position) }));
-    await this.ask({ do: 'write', events: JSON.stringify(rows) });
+    await this.ask({ do: 'write', events: `[${events.map(textOf).join(',')}]` });
   }
 
   async searched(position: Position): Promise<void> {

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Recorded } from '../event-store/event-store.js';
+import { recordedOf } from '../event-store/event-store.js';
 import { instantOf } from '../kernel/instant.js';
 import { type Checkpoint, ReadModelDatabase } from './database.js';
 import { Models } from './models.js';
@@ -16,7 +16,7 @@ async function obey(order: Order): Promise<Checkpoint | undefined> {
     case 'checkpoint':
       return writer.checkpoint();
     case 'write':
-      await writer.write((JSON.parse(order.events) as Written[]).map(recordedOf));
+      await writer.write(recordedOf(order.events));
       return undefined;
     case 'searched':
       await writer.searched(order.position);
@@ -29,10 +29,6 @@ async function obey(order: Order): Promise<Checkpoint | undefined> {
       return undefined;
   }
 }
-
-type Written = Omit<Recorded, 'position'> & { readonly position: string };
-
-const recordedOf = ({ position, ...event }: Written): Recorded => ({ ...event, position: BigInt(position) });
 
 let turn: Promise<void> = Promise.resolve();
 parentPort!.on('message', (order: Order) => {

@@ -1,7 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { instantOf } from '../../kernel/instant.js';
+import { type Instant, instantOf } from '../../kernel/instant.js';
 import { PAGE } from '../embedded.js';
-import type { EventMetadata, LogFilter, Recorded } from '../event-store.js';
+import { type EventMetadata, keptAsText, type LogFilter, type Recorded } from '../event-store.js';
+import { reading } from './pending.js';
 
 /** The statements of a ledger, prepared once. Rows come as arrays: they are read by the million. */
 export type Statements = ReturnType<typeof prepareStatements>;
@@ -60,15 +61,30 @@ export const all = <Row>(statement: StatementSync, ...parameters: (string | numb
 export const eventsOf = (statement: StatementSync, ...parameters: (string | number)[]): Recorded[] =>
   all<EventRow>(statement, ...parameters).map(eventOf);
 
+/** Most of those who are given an event pass it on, or ask for its type alone: what is JSON is read when it is wanted. */
 export function eventOf([stream, revision, position, recordedAtMs, type, key, data, metadata]: EventRow): Recorded {
-  return {
+  const id = `${type}:${key}`;
+  let [readData, readMetadata]: [object?, EventMetadata?] = [];
+  let recordedAt: Instant | undefined;
+  const event: Recorded = {
     stream,
     revision,
     position: BigInt(position),
-    recordedAt: instantOf(recordedAtMs),
-    id: `${type}:${key}`,
+    get recordedAt() {
+      return (recordedAt ??= instantOf(recordedAtMs));
+    },
+    id,
     type,
-    data: JSON.parse(data) as object,
-    metadata: JSON.parse(metadata) as EventMetadata,
+    get data() {
+      return (readData ??= reading(() => JSON.parse(data) as object));
+    },
+    get metadata() {
+      return (readMetadata ??= reading(() => JSON.parse(metadata) as EventMetadata));
+    },
   };
+  const text = () =>
+    `{"stream":${JSON.stringify(stream)},"revision":${revision},"position":"${position}",` +
+    `"recordedAt":"${event.recordedAt}","id":${JSON.stringify(id)},"type":${JSON.stringify(type)},` +
+    `"data":${data},"metadata":${metadata}}`;
+  return keptAsText(event, text);
 }
