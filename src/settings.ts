@@ -40,6 +40,8 @@ export interface Settings {
   readonly notices: WebhookSettings;
   /** How the process ends, and where backups go. */
   readonly life: LifeSettings;
+  /** Variables that are named like settings and are none: they have no effect. */
+  readonly strays: readonly string[];
 }
 
 /** One line for each setting that is wrong. */
@@ -75,7 +77,9 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** Reads the settings from environment variables; an empty one counts as not set. Throws SettingsError with every fault. */
 export function loadSettings(env: Environment): Settings {
   const faults: string[] = [];
+  const known = new Set(['PROMOLEDGER_CACHE', 'PROMOLEDGER_SIGNING_KEY']);
   const read = <T>(name: string, byDefault: string, parse: (text: string) => T | string[]): T => {
+    known.add(name);
     const parsed = parse(env[name] || byDefault);
     if (Array.isArray(parsed)) faults.push(...parsed.map((fault) => `${name} ${fault}`));
     return parsed as T;
@@ -102,6 +106,7 @@ export function loadSettings(env: Environment): Settings {
     observability: readObservability(read),
     notices: readNotices(read),
     life: readLife(read),
+    strays: Object.keys(env).filter((name) => name.startsWith('PROMOLEDGER_') && !known.has(name)),
   };
   if (faults.length > 0) throw new SettingsError(faults);
   return settings;

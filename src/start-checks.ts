@@ -18,8 +18,9 @@ export interface Found {
 }
 
 /** Whether the service can write where it must. A server that cannot be reached is no fault: it is waited for. */
-export async function checkPlaces({ store, cachePath, life, observability }: Settings): Promise<Found> {
-  const [faults, warnings]: [string[], string[]] = [[], []];
+export async function checkPlaces({ store, cachePath, life, observability, strays }: Settings): Promise<Found> {
+  const faults: string[] = [];
+  const warnings = strays.map((name) => `${name} is no setting: it has no effect`);
   const directories = new Map<string, string>();
   if (life.backups !== null) directories.set(life.backups, 'backups');
   if (cachePath !== null) directories.set(dirname(cachePath), store.startsWith(FILE) ? 'the ledger' : 'the cache');

@@ -239,12 +239,14 @@ describe('a service that starts', () => {
     expect(await faultOfClock(store, Date.parse('2022-10-04T06:00:00Z'))).toContain('60 minutes behind');
   });
 
-  it('warns of a disk that is nearly full', async () => {
+  it('warns of a disk that is nearly full, and of a setting that is none', async () => {
     const settings = loadSettings({
+      PROMOLEDGER_STROE: 'memory:',
       PROMOLEDGER_STORE: 'memory:',
       PROMOLEDGER_BACKUPS: tmpdir(),
       PROMOLEDGER_READY_FREE_MIB: '999999999',
     });
-    expect(await checkPlaces(settings)).toEqual({ faults: [], warnings: [expect.stringContaining('MiB are left in')] });
+    const warnings = ['PROMOLEDGER_STROE is no setting: it has no effect', expect.stringContaining('MiB are left in')];
+    expect(await checkPlaces(settings)).toEqual({ faults: [], warnings });
   });
 });

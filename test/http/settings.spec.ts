@@ -19,6 +19,7 @@ describe('settings', () => {
       scheduler: true,
       auth: null,
       life: { stopSeconds: 10, backups: null },
+      strays: [],
     });
     expect(clock() >= before).toBe(true);
   });
@@ -51,6 +52,7 @@ describe('settings', () => {
       scheduler: false,
       auth: null,
       life: { stopSeconds: 10, backups: null },
+      strays: [],
     });
     expect(clock()).toBe('2022-10-04T07:00:00.000Z');
     expect(loadSettings({ PORT: '', HOST: '' })).toMatchObject({ port: 3000, host: '127.0.0.1' });
@@ -149,6 +151,16 @@ describe('settings', () => {
       store: 'rediss://user:secret@limits:6380/1',
       maxConnections: 50,
     });
+  });
+
+  it('say which variables are named like one and are none', () => {
+    const env = {
+      PROMOLEDGER_STROE: 'sqlite:/tmp/x.db',
+      PROMOLEDGER_CACHE: '/tmp',
+      PROMOLEDGER_BACKUPS: '',
+      PATH: '/bin',
+    };
+    expect(loadSettings(env).strays).toEqual(['PROMOLEDGER_STROE']);
   });
 
   it('list every fault', () => {
