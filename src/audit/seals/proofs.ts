@@ -132,12 +132,12 @@ export class Proofs {
     if (fault) return fault;
     const sealed = sealedEvent(event, await this.hashBefore(event));
     const hash = eventHash(sealed);
-    if (!hash.equals(seals.entry(leafIndex))) throw new SealBrokenError(`${event.id} is not what was sealed`);
+    if (hash !== hex(seals.entry(leafIndex))) throw new SealBrokenError(`${event.id} is not what was sealed`);
     return {
       event: sealed,
       canonical: canonicalJson(sealed),
       position: String(event.position),
-      hash: hash.toString('hex'),
+      hash,
       leafIndex,
       ...this.tree(size),
       path: inclusionPath(leafIndex, size, seals.subtree).map(hex),
@@ -189,11 +189,11 @@ export class Proofs {
     return index;
   }
 
-  private async hashBefore({ stream, revision }: Recorded): Promise<Buffer | null> {
+  private async hashBefore({ stream, revision }: Recorded): Promise<string | null> {
     if (revision === 0) return null;
     const before = await this.find({ stream, revision: revision - 1 });
     if (!before) throw new SealBrokenError(`${stream} has lost its revision ${revision - 1}`);
-    return this.sealer.seals.entry(this.indexOf(before));
+    return hex(this.sealer.seals.entry(this.indexOf(before)));
   }
 }
 

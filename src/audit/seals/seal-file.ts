@@ -14,6 +14,8 @@ export const TILE_LEVELS = 8;
 const TILE = 2 ** TILE_LEVELS;
 const TILE_BYTES = TILE * HASH_BYTES;
 const POSITION_BYTES = 8;
+/** Of so many streams the last event is remembered; of others it is looked up. */
+const REMEMBERED_HEADS = 10_000;
 
 /** The last event that is sealed. */
 export interface SealedTo {
@@ -26,7 +28,8 @@ export interface SealedTo {
 
 export interface Head {
   readonly revision: number;
-  readonly hash: Buffer;
+  /** In hexadecimal. */
+  readonly hash: string;
 }
 
 /** An event's place in the log, the one before it in its stream, and its hash. */
@@ -59,6 +62,9 @@ export class SealFile {
   private sealed: SealedTo | undefined;
   private open: OpenTile[] = [];
   private places: bigint[] = [];
+  /** Last events of streams that were looked up, and held against the tree, or added; with their places if they are not saved. */
+  private readonly heads = new Map<string, Head>();
+  private readonly unsaved = new Map<string, number>();
   private readonly db: DatabaseSync;
   private readonly statements;
 
@@ -150,11 +156,16 @@ export class SealFile {
 
   /** The last event of a stream: all that follows in it rests on that hash, so it must be the tree's, too. */
   head(stream: string): Head | undefined {
+    const remembered = this.heads.get(stream);
+    if (remembered) return remembered;
     const row = this.statements.head.get(stream);
     if (!row) return undefined;
     const { revision, hash, leafIndex } = row as { revision: bigint; hash: Uint8Array; leafIndex: bigint };
-    if (this.entry(Number(leafIndex)).equals(hash)) return { revision: Number(revision), hash: Buffer.from(hash) };
-    throw new SealsDamagedError(`the seals have two hashes of the last event of ${stream}`);
+    if (!this.entry(Number(leafIndex)).equals(hash))
+      throw new SealsDamagedError(`the seals have two hashes of the last event of ${stream}`);
+    const head = { revision: Number(revision), hash: Buffer.from(hash).toString('hex') };
+    this.heads.set(stream, head);
+    return head;
   }
 
   /** The checkpoints whose trees have more than `after` events and whose events lie up to `known`, the smallest first. */
@@ -199,10 +210,12 @@ export class SealFile {
 
   private addOne(event: Recorded, index: number, inspect?: Inspect): void {
     const head = this.head(event.stream);
-    const entry = eventHash(sealedEvent(event, head?.hash ?? null));
+    const hash = eventHash(sealedEvent(event, head?.hash ?? null));
+    const entry = Buffer.from(hash, 'hex');
     inspect?.(event, { index, head, entry });
     this.append(entry, event);
-    this.statements.setHead.run(event.stream, event.revision, entry, index);
+    this.heads.set(event.stream, { revision: event.revision, hash });
+    this.unsaved.set(event.stream, index);
     if (event.stream !== CHECKPOINTS_STREAM || event.type !== 'CheckpointSigned') return;
     const { treeSize } = event.data as CheckpointSigned['data'];
     if (Number.isSafeInteger(treeSize))
@@ -246,6 +259,7 @@ export class SealFile {
       if (this.places.length > 0) this.savePlaces(Math.floor(this.size / TILE));
       const { size, position, stream, eventId, searched } = this.sealed!;
       this.statements.save.run(size, position, stream, eventId, searched);
+      this.saveHeads();
       this.statements.commit.run();
     } catch (error) {
       if (this.db.isTransaction) this.statements.rollback.run();
@@ -258,6 +272,15 @@ export class SealFile {
     this.statements.saveTile.run(tileKey(level, number), hashes.subarray(0, count * HASH_BYTES));
   }
 
+  private saveHeads(): void {
+    for (const [stream, index] of this.unsaved) {
+      const { revision, hash } = this.heads.get(stream)!;
+      this.statements.setHead.run(stream, revision, Buffer.from(hash, 'hex'), index);
+    }
+    this.unsaved.clear();
+    if (this.heads.size > REMEMBERED_HEADS) this.heads.clear();
+  }
+
   private savePlaces(number: number): void {
     const packed = Buffer.alloc(this.places.length * POSITION_BYTES);
     this.places.forEach((position, at) => packed.writeBigInt64BE(position, at * POSITION_BYTES));
@@ -266,6 +289,8 @@ export class SealFile {
 
   /** What the file says; what was not committed is forgotten. */
   private load(): void {
+    this.heads.clear();
+    this.unsaved.clear();
     const row = this.statements.load.get() as (Omit<SealedTo, 'size'> & { size: bigint }) | undefined;
     this.sealed = row && { ...row, size: Number(row.size) };
     this.open = [];

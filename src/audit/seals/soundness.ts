@@ -75,12 +75,12 @@ function checkTile(seals: Tree, level: number, index: number): void {
 /** The events of the last tile, hashed again from the log. */
 async function checkLastEvents(store: EventStore, seals: SealFile): Promise<void> {
   let index = seals.size - 1 - ((seals.size - 1) % TILE);
-  const heads = new Map<string, Buffer>();
+  const heads = new Map<string, string>();
   for await (const event of store.readAll({ after: index === 0 ? 0n : seals.positionAt(index - 1) })) {
     if (index === seals.size) return;
     const previous = heads.get(event.stream) ?? (await hashBefore(event, store, seals));
     const hash = eventHash(sealedEvent(event, previous));
-    const isSealed = seals.positionAt(index) === event.position && seals.entry(index).equals(hash);
+    const isSealed = seals.positionAt(index) === event.position && hexEntry(seals, index) === hash;
     if (!isSealed) throw new SealsDamagedError(`event ${index}, ${event.id}, is another in the log`);
     heads.set(event.stream, hash);
     index += 1;
@@ -88,15 +88,17 @@ async function checkLastEvents(store: EventStore, seals: SealFile): Promise<void
   if (index < seals.size) throw new SealsDamagedError(`the log ends before event ${index}`);
 }
 
-async function hashBefore({ stream, revision }: Recorded, store: EventStore, seals: SealFile): Promise<Buffer | null> {
+async function hashBefore({ stream, revision }: Recorded, store: EventStore, seals: SealFile): Promise<string | null> {
   if (revision === 0) return null;
   for await (const { position } of store.read(stream, { from: revision - 1, direction: 'backwards' })) {
     const index = seals.indexAt(position);
     if (index === undefined) throw new SealsDamagedError(`the log has an event at position ${position}`);
-    return seals.entry(index);
+    return hexEntry(seals, index);
   }
   return null;
 }
+
+const hexEntry = (seals: SealFile, index: number): string => seals.entry(index).toString('hex');
 
 /** Of the first `size` events as the log has them now; nothing equals it when there are fewer. */
 async function rootOfLog(store: EventStore, size: number): Promise<Buffer> {
