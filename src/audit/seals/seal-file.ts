@@ -81,8 +81,10 @@ export class SealFile {
   }
 
   /** Seals the events that follow in the log, all or none; `inspect` sees each before it is added. */
-  add(events: readonly Recorded[], inspect?: Inspect): void {
-    this.transaction(() => events.forEach((event) => this.addOne(event, this.size, inspect)));
+  add(events: Iterable<Recorded>, inspect?: Inspect): void {
+    this.transaction(() => {
+      for (const event of events) this.addOne(event, this.size, inspect);
+    });
   }
 
   /** Seals what stands in the place of an event that cannot be read. */

@@ -77,7 +77,7 @@ export class LocalSeals implements SealsKeeper {
     return answer.apply(this.file, about);
   }
 
-  async add(events: readonly Recorded[]): Promise<void> {
+  async add(events: Iterable<Recorded>): Promise<void> {
     this.file.add(events, this.isNew ? undefined : assertGoesOn);
     // Whoever else wants this thread gets it.
     await nextTurn();

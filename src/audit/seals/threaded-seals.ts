@@ -3,7 +3,7 @@ import { HAS_THREADS, Thread } from '../../threads/thread.js';
 import type { SealedTo } from './seal-file.js';
 import { LocalSeals, type Questions, type SealsKeeper } from './seals.js';
 
-/** What the thread is told. Events travel as JSON: it is cheaper to clone than what it says. */
+/** What the thread is told. Events travel as lines of JSON: text is cheaper to clone than what it says. */
 export type SealsOrder =
   | { readonly do: 'ask'; readonly name: keyof Questions; readonly about: readonly unknown[] }
   | { readonly do: 'add'; readonly events: string }
@@ -52,7 +52,7 @@ export class ThreadedSeals implements SealsKeeper {
   }
 
   async add(events: readonly Recorded[]): Promise<void> {
-    await this.tell({ do: 'add', events: `[${events.map(textOf).join()}]` });
+    await this.tell({ do: 'add', events: events.map(textOf).join('\n') });
   }
 
   async searchedTo(position: Position): Promise<void> {
