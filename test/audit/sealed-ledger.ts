@@ -13,6 +13,7 @@ import { isRefusal } from '../../src/kernel/refusal.js';
 export class Sealed {
   readonly told: string[] = [];
   readonly key: SigningKey;
+  readonly kept: LocalSeals;
   readonly sealer: Sealer;
   readonly checkpoints: Checkpoints;
 
@@ -29,7 +30,8 @@ export class Sealed {
       mayCreate: true,
       report,
     });
-    this.sealer = new Sealer(store, new LocalSeals(path === null ? '' : `${path}.seals`, report), report);
+    this.kept = new LocalSeals(path === null ? '' : `${path}.seals`, report);
+    this.sealer = new Sealer(store, this.kept, report);
     this.sealer.start();
     const now = () => instantOf(Date.now());
     this.checkpoints = new Checkpoints(store, this.sealer, this.key, { now, everyMs: null, warn: report, ...options });

@@ -5,6 +5,7 @@ import { logLines } from '../../src/audit/log-file.js';
 import { hasNews, SealsLagError, type Signed } from '../../src/audit/seals/checkpoints.js';
 import { Proofs } from '../../src/audit/seals/proofs.js';
 import { SealFile } from '../../src/audit/seals/seal-file.js';
+import { SealsDamagedError } from '../../src/audit/seals/seal-tables.js';
 import type { Seals } from '../../src/audit/seals/seals.js';
 import { checkTiles } from '../../src/audit/seals/tiles.js';
 import { nodeHash } from '../../src/audit/seals/merkle.js';
@@ -413,6 +414,27 @@ describe('a checkpoint', () => {
     const sealed = new Sealed(store, null, { patienceMs: 0 });
     await expect(sealed.checkpoints.sign()).rejects.toThrow(SealsLagError);
     expect(await Array.fromAsync(store.read('audit-checkpoints'))).toEqual([]);
+    await sealed.close();
+  });
+
+  it('is not signed when its seals are found to be damaged while their root is asked for', async () => {
+    const sealed = new Sealed(new MemoryEventStore());
+    await fill(sealed.store, 1, 10);
+    await sealed.upToDate();
+    const found = Promise.withResolvers<void>();
+    sealed.kept.add = async () => {
+      // The answer that is under way goes on a turn later.
+      setImmediate(() => found.resolve());
+      throw new SealsDamagedError('a tile is gone');
+    };
+    const ask = sealed.kept.ask.bind(sealed.kept);
+    sealed.kept.ask = async (name, ...about) => {
+      const answer = await ask(name, ...about);
+      if (name === 'root') await sealed.store.append('account-a.DE', 'any', [click(100)]).then(() => found.promise);
+      return answer;
+    };
+    await expect(sealed.checkpoints.sign()).rejects.toThrow(SealsLagError);
+    expect(await Array.fromAsync(sealed.store.read('audit-checkpoints'))).toEqual([]);
     await sealed.close();
   });
 

@@ -71,7 +71,10 @@ export class Checkpoints {
         const checkpoints = await seals.ask('checkpointsBetween', last.data.treeSize, end.size);
         if (!hasNews(end.size, last.data, checkpoints)) return last.data;
       }
-      const data = this.checkpoint(end, await seals.ask('root', end.size));
+      const rootHash = await seals.ask('root', end.size);
+      // Answers come in turn: damage that was found before this root was made is known by now.
+      if (!this.sealer.sound) throw new SealsLagError('the seals were found to be damaged just now');
+      const data = this.checkpoint(end, rootHash);
       const event: NewEvent = {
         id: `CheckpointSigned:${data.treeSize}`,
         type: 'CheckpointSigned',
