@@ -196,7 +196,7 @@ export class AppModule implements OnApplicationShutdown {
     await this.checkpoints.stop();
     await this.webhooks.stop();
     await this.readModels.close();
-    this.sealer.close();
+    await this.sealer.close();
     await this.store.close();
     this.snapshots.close();
     await this.observability.close();
@@ -217,5 +217,5 @@ type Instances<Tokens extends readonly Constructed<unknown>[]> = {
 const provide = <T, const Tokens extends readonly Constructed<unknown>[]>(
   token: Constructed<T>,
   inject: Tokens,
-  useFactory: (...args: Instances<Tokens>) => T,
+  useFactory: (...args: Instances<Tokens>) => T | Promise<T>,
 ) => ({ provide: token, inject: [...inject], useFactory });

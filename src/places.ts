@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Sealer } from './audit/seals/sealer.js';
+import { keepSeals } from './audit/seals/threaded-seals.js';
 import { SigningKey } from './audit/seals/signing-key.js';
 import { EventStore } from './event-store/event-store.js';
 import { EventStoreDbStore } from './event-store/eventstoredb/eventstoredb-store.js';
@@ -87,8 +88,9 @@ export function openSigningKey({ ledgerName: name, signingKey, readOnly }: Setti
 }
 
 /** The seals lie beside the ledger: `ledger.db` has `ledger.db.seals`. They follow the log in the background. */
-export function openSealer(store: EventStore, { cachePath }: Settings, report: Report): Sealer {
-  const sealer = new Sealer(store, cachePath === null ? '' : `${cachePath}.seals`, report);
+export async function openSealer(store: EventStore, { cachePath }: Settings, report: Report): Promise<Sealer> {
+  const seals = await keepSeals(cachePath === null ? '' : `${cachePath}.seals`, report);
+  const sealer = new Sealer(store, seals, report);
   sealer.start();
   return sealer;
 }

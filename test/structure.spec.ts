@@ -63,6 +63,8 @@ const RULES: readonly Rule[] = [
     may: /^src\/event-store\/event-store\.ts$/,
     packages: /^node:(fs|sqlite)$/,
   },
+  // How a thread is told what to do, whatever that is.
+  { files: /^src\/threads\//, may: NOTHING, packages: /^node:worker_threads$/ },
   // Application services and the reading side: no Nest, no HTTP, and of the stores the port alone.
   {
     files: /^src\/(accounts|audit|campaigns|commands|fx|promotions|read-models)\/[a-z-]+\.ts$/,
@@ -79,8 +81,8 @@ const RULES: readonly Rule[] = [
   // Seals and proofs: the log's port, and files of their own.
   {
     files: /^src\/audit\/seals\//,
-    may: /^src\/(kernel|audit\/(seals|domain))\/|^src\/event-store\/event-store\.ts$/,
-    packages: /^(rxjs|node:(crypto|fs|os|path|sqlite|timers\/promises|url|util))$/,
+    may: /^src\/(kernel|threads|audit\/(seals|domain))\/|^src\/event-store\/event-store\.ts$/,
+    packages: /^(rxjs|node:(crypto|fs|os|path|sqlite|timers\/promises|url|util|worker_threads))$/,
   },
   // The journal in the forms of other programs.
   {
@@ -155,7 +157,12 @@ const BANNED_NAMES: ReadonlySet<string> = new Set([
 /** Where amounts are: no number of JavaScript may come near them. */
 const MONEY = /^(src\/kernel\/money\.ts|src\/(accounts|audit|fx|notices)\/domain\/|projections\/)/;
 
-const ENTRY_POINTS: readonly string[] = ['src/main.ts', 'src/cli.ts', 'src/read-models/writer-thread.ts'];
+const ENTRY_POINTS: readonly string[] = [
+  'src/main.ts',
+  'src/cli.ts',
+  'src/read-models/writer-thread.ts',
+  'src/audit/seals/seals-thread.ts',
+];
 const LONGEST_FILE_LINES = 300;
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));

@@ -4,14 +4,39 @@
  * spelling, keeps its escape: text that somebody spoilt must still have a hash to be found by.
  */
 export function canonicalJson(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`;
-  const fields = value as Readonly<Record<string, unknown>>;
-  let text = '';
-  // Every event is spelt so: a loop makes less to throw away than a chain of lists.
-  for (const name of Object.keys(fields).sort()) {
-    if (fields[name] === undefined) continue;
-    text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${canonicalJson(fields[name])}`;
+  // Every event is spelt so: the engine writes a copy in order several times faster than it puts pieces together.
+  const names = { haveOrder: true };
+  const copy = inOrder(value, names);
+  return names.haveOrder ? JSON.stringify(copy) : inPieces(value);
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function inOrder(value: unknown, names: { haveOrder: boolean }): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => inOrder(item, names));
+  const copy: Record<string, unknown> = {};
+  for (const name of namesIn(value)) {
+    // An object has indexes first, whatever the order they were set in, and this one name sets no field.
+    if (name < AFTER_DIGITS || name === '__proto__') names.haveOrder = false;
+    copy[name] = inOrder((value as Fields)[name], names);
   }
-  return `{${text}}`;
+  return copy;
+}
+
+const AFTER_DIGITS = ':';
+
+function namesIn(value: object): string[] {
+  const names = Object.keys(value);
+  // Many have their order already.
+  for (let at = 1; at < names.length; at += 1) if (names[at]! < names[at - 1]!) return names.sort();
+  return names;
+}
+
+function inPieces(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(inPieces).join()}]`;
+  const fields = value as Fields;
+  const names = namesIn(fields).filter((name) => fields[name] !== undefined);
+  return `{${names.map((name) => `${JSON.stringify(name)}:${inPieces(fields[name])}`).join()}}`;
 }

@@ -63,7 +63,7 @@ export class ThreadedWriter implements ModelsWriter {
   }
 
   async write(events: readonly Recorded[]): Promise<void> {
-    await this.ask({ do: 'write', events: `[${events.map(textOf).join(',')}]` });
+    await this.ask({ do: 'write', events: events.map(textOf).join('\n') });
   }
 
   async searched(position: Position): Promise<void> {

@@ -140,6 +140,22 @@ describe('canonical JSON', () => {
     );
   });
 
+  it('keeps its order for names that an object has an order, or a use, of its own for', () => {
+    // As JSON.parse gives them: `__proto__` is a field then.
+    const names = fc.constantFrom('b', 'a', '10', '9', '1', '-1', '01', '', '__proto__', 'toJSON', '4294967295');
+    const objects = fc.letrec((tie) => ({
+      value: fc.oneof({ maxDepth: 3 }, fc.nat(), fc.array(tie('value')), tie('object')),
+      object: fc
+        .uniqueArray(fc.tuple(names, tie('value')), { selector: ([name]) => name })
+        .map((fields) => Object.fromEntries(fields)),
+    })).object;
+    fc.assert(
+      fc.property(objects, (value) => {
+        expect(canonicalJson(value)).toBe(canonicalize(value));
+      }),
+    );
+  });
+
   it('is the example of RFC 8785, section 3.2.3, sorted by code units', () => {
     const value = {
       '\u20ac': 'Euro Sign',

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Checkpoints, type CheckpointOptions, type Signed } from '../../src/audit/seals/checkpoints.js';
+import { LocalSeals } from '../../src/audit/seals/seals.js';
 import { Sealer } from '../../src/audit/seals/sealer.js';
 import { SigningKey } from '../../src/audit/seals/signing-key.js';
 import type { EventStore, NewEvent } from '../../src/event-store/event-store.js';
@@ -12,6 +13,7 @@ import { isRefusal } from '../../src/kernel/refusal.js';
 export class Sealed {
   readonly told: string[] = [];
   readonly key: SigningKey;
+  readonly kept: LocalSeals;
   readonly sealer: Sealer;
   readonly checkpoints: Checkpoints;
 
@@ -28,7 +30,8 @@ export class Sealed {
       mayCreate: true,
       report,
     });
-    this.sealer = new Sealer(store, path === null ? '' : `${path}.seals`, report);
+    this.kept = new LocalSeals(path === null ? '' : `${path}.seals`, report);
+    this.sealer = new Sealer(store, this.kept, report);
     this.sealer.start();
     const now = () => instantOf(Date.now());
     this.checkpoints = new Checkpoints(store, this.sealer, this.key, { now, everyMs: null, warn: report, ...options });
@@ -46,7 +49,7 @@ export class Sealed {
   }
 
   async close(): Promise<void> {
-    this.sealer.close();
+    await this.sealer.close();
     await this.store.close();
   }
 }

@@ -5,6 +5,9 @@ import { logLines } from '../../src/audit/log-file.js';
 import { hasNews, SealsLagError, type Signed } from '../../src/audit/seals/checkpoints.js';
 import { Proofs } from '../../src/audit/seals/proofs.js';
 import { SealFile } from '../../src/audit/seals/seal-file.js';
+import { SealsDamagedError } from '../../src/audit/seals/seal-tables.js';
+import type { Seals } from '../../src/audit/seals/seals.js';
+import { checkTiles } from '../../src/audit/seals/tiles.js';
 import { nodeHash } from '../../src/audit/seals/merkle.js';
 import { checkFullTiles, SealBrokenError } from '../../src/audit/seals/soundness.js';
 import { ledgerVerdict, verdictLines } from '../../src/cli/audit.js';
@@ -38,7 +41,7 @@ async function hashesOf({ store }: Sealed): Promise<Buffer[]> {
 }
 
 /** A root, whoever says it. */
-const rootIn = (sealed: Sealed) => sealed.sealer.seals.root().toString('hex');
+const rootIn = async (sealed: Sealed) => (await sealed.sealer.seals.ask('root')).toString('hex');
 
 describe('the sealer', () => {
   it('gives each event the hash, and the log the tree, that the other verifier gives them, in tiles of any fill', async () => {
@@ -49,8 +52,8 @@ describe('the sealer', () => {
       await sealed.upToDate();
       const hashes = await hashesOf(sealed);
       expect(sealed.sealer.seals.size).toBe(hashes.length);
-      expect(sealed.sealer.seals.root()).toEqual(treeHash(hashes));
-      expect(sealed.sealer.seals.entry(hashes.length - 1)).toEqual(hashes.at(-1));
+      expect(await sealed.sealer.seals.ask('root')).toEqual(treeHash(hashes));
+      expect(await sealed.sealer.seals.ask('entry', hashes.length - 1)).toEqual(hashes.at(-1));
     }
     await sealed.close();
   });
@@ -80,7 +83,7 @@ describe('the sealer', () => {
       [256, 300],
       [7, 7],
     ] as const) {
-      const proof = proofs.consistency(from, to);
+      const proof = await proofs.consistency(from, to);
       if (isRefusal(proof)) throw new Error(proof.detail);
       const side = ({ treeSize, rootHash }: typeof proof.from) => ({ size: treeSize, root: hex(rootHash) });
       expect(isConsistent({ first: side(proof.from), second: side(proof.to), path: proof.path.map(hex) })).toBe(true);
@@ -97,7 +100,7 @@ describe('the sealer', () => {
     const proofs = new Proofs(store, sealed.sealer, later);
     expect(await proofs.status()).toMatchObject({ treeSize: 0, position: '0', lagEvents: 34, lagSeconds: 3 });
     await sealed.upToDate();
-    const root = rootIn(sealed);
+    const root = await rootIn(sealed);
     expect(await proofs.status()).toMatchObject({
       treeSize: 34,
       position: '34',
@@ -112,10 +115,10 @@ describe('the sealer', () => {
     await sealed.close();
 
     const again = open();
-    expect(rootIn(again)).toBe(root);
+    expect(await rootIn(again)).toBe(root);
     await fill(again.store, 30, 31);
     await again.upToDate();
-    expect(again.sealer.seals.root()).toEqual(treeHash(await hashesOf(again)));
+    expect(await again.sealer.seals.ask('root')).toEqual(treeHash(await hashesOf(again)));
     expect(again.told).toEqual([]);
     await again.close();
   });
@@ -157,21 +160,21 @@ describe('the sealer', () => {
     await fill(sealed.store, 1, 60);
     const { rootHash, treeSize } = await sealed.sign();
     await sealed.upToDate();
-    const root = rootIn(sealed);
+    const root = await rootIn(sealed);
     await sealed.close();
 
     rmSync(`${path}.seals`);
     const anew = open();
     await anew.upToDate();
-    expect(rootIn(anew)).toBe(root);
-    expect(anew.sealer.seals.latestCheckpoint()?.data).toMatchObject({ rootHash, treeSize });
+    expect(await rootIn(anew)).toBe(root);
+    expect((await anew.sealer.seals.ask('latestCheckpoint'))?.data).toMatchObject({ rootHash, treeSize });
     await anew.close();
     expect(asideFiles()).toEqual([]);
 
     writeFileSync(`${path}.seals`, 'this is no database, and never was one, whatever its name may say of it');
     const mended = open();
     await mended.upToDate();
-    expect(rootIn(mended)).toBe(root);
+    expect(await rootIn(mended)).toBe(root);
     expect(mended.told).toEqual([expect.stringContaining('the seals were made again from the log: ')]);
     await mended.close();
     expect(asideFiles()).toHaveLength(1);
@@ -180,7 +183,7 @@ describe('the sealer', () => {
     const other = open();
     await fill(other.store, 100, 102);
     await other.upToDate();
-    expect(other.sealer.seals.root()).toEqual(treeHash(await hashesOf(other)));
+    expect(await other.sealer.seals.ask('root')).toEqual(treeHash(await hashesOf(other)));
     await other.close();
     expect(asideFiles()).toHaveLength(2);
     expect(statSync(`${path}.seals`).size).toBeGreaterThan(0);
@@ -204,7 +207,7 @@ describe('the sealer', () => {
       const { treeSize, rootHash } = data as Signed;
       expect(rootHash).toBe(treeHash(hashes.slice(0, treeSize)).toString('hex'));
     }
-    expect(sealed.sealer.seals.root()).toEqual(treeHash(hashes));
+    expect(await sealed.sealer.seals.ask('root')).toEqual(treeHash(hashes));
     return signed.length;
   }
 
@@ -243,11 +246,10 @@ describe('the sealer', () => {
     const levels: Buffer[] = [Buffer.alloc(32)];
     while (levels.length < 18) levels.push(nodeHash(levels.at(-1)!, levels.at(-1)!));
     const tree = (wrong: string) => {
-      return {
-        size: 100_000,
-        subtree: (level: number, index: number) =>
-          wrong === `${level} ${index}` ? Buffer.alloc(32, 1) : levels[level]!,
-      };
+      const subtree = (level: number, index: number) =>
+        wrong === `${level} ${index}` ? Buffer.alloc(32, 1) : levels[level]!;
+      const ask = async (_: string, ...range: [number, number, number]) => checkTiles(subtree, ...range);
+      return { size: 100_000, ask: ask as Seals['ask'] };
     };
     await checkFullTiles(tree('none'), () => true);
     await expect(checkFullTiles(tree('8 255'), () => true)).rejects.toThrow('tile 255 of level 0');
@@ -267,7 +269,7 @@ describe('the sealer', () => {
     const first = open();
     await fill(first.store, 30, 60);
     await first.upToDate();
-    const [size, root] = [first.sealer.seals.size, rootIn(first)];
+    const [size, root] = [first.sealer.seals.size, await rootIn(first)];
     await first.close();
 
     copyFileSync(`${path}.backup`, path);
@@ -276,7 +278,7 @@ describe('the sealer', () => {
     const again = new Sealed(store, path);
     await again.upToDate();
     expect(again.sealer.seals.size).toBe(size);
-    expect(rootIn(again)).not.toBe(root);
+    expect(await rootIn(again)).not.toBe(root);
     expect(again.told).toEqual([expect.stringMatching(/made again from the log: event .* is another in the log/)]);
     await again.sign();
     await again.upToDate();
@@ -344,7 +346,7 @@ describe('the sealer', () => {
     expect(await sealed.sealer.reached(1n, 20)).toBe(false);
     expect(sealed.sealer.failed).toBeInstanceOf(StoreUnavailableError);
     expect(sealed.told).toEqual([expect.stringContaining('sealing stands still')]);
-    sealed.sealer.close();
+    await sealed.sealer.close();
   });
 });
 
@@ -415,6 +417,27 @@ describe('a checkpoint', () => {
     await sealed.close();
   });
 
+  it('is not signed when its seals are found to be damaged while their root is asked for', async () => {
+    const sealed = new Sealed(new MemoryEventStore());
+    await fill(sealed.store, 1, 10);
+    await sealed.upToDate();
+    const found = Promise.withResolvers<void>();
+    sealed.kept.add = async () => {
+      // The answer that is under way goes on a turn later.
+      setImmediate(() => found.resolve());
+      throw new SealsDamagedError('a tile is gone');
+    };
+    const ask = sealed.kept.ask.bind(sealed.kept);
+    sealed.kept.ask = async (name, ...about) => {
+      const answer = await ask(name, ...about);
+      if (name === 'root') await sealed.store.append('account-a.DE', 'any', [click(100)]).then(() => found.promise);
+      return answer;
+    };
+    await expect(sealed.checkpoints.sign()).rejects.toThrow(SealsLagError);
+    expect(await Array.fromAsync(sealed.store.read('audit-checkpoints'))).toEqual([]);
+    await sealed.close();
+  });
+
   it('is signed by a key that is made when the schedule starts, or by the first signature, and by no question', async () => {
     const sealed = open();
     const files = () => readdirSync(folder.path('.')).filter((name) => name.endsWith('.key'));
@@ -446,8 +469,8 @@ describe('a checkpoint', () => {
     expect(sizes).toEqual([...new Set(sizes)].sort((a, b) => a - b));
     expect(sizes).toHaveLength(5);
     await Promise.all(instances.map((instance) => instance.upToDate()));
-    expect(rootIn(instances[0]!)).toBe(rootIn(instances[1]!));
-    for (const instance of instances) instance.sealer.close();
+    expect(await rootIn(instances[0]!)).toBe(await rootIn(instances[1]!));
+    for (const instance of instances) await instance.sealer.close();
   });
 
   it('still proves what it proved when the ledger was copied to another store', async () => {
@@ -459,7 +482,7 @@ describe('a checkpoint', () => {
     const progress = { start: () => undefined, advance: () => undefined, stop: () => undefined };
     await copyLedger(sealed.store, copy.store, progress);
     await copy.upToDate();
-    expect(copy.sealer.seals.latestCheckpoint()?.data).toEqual(signed);
+    expect((await copy.sealer.seals.ask('latestCheckpoint'))?.data).toEqual(signed);
     expect(await new Proofs(copy.store, copy.sealer, now).inclusion({ position: 7n })).toEqual(proof);
     await sealed.close();
     await copy.close();

@@ -88,7 +88,7 @@ export class ProofsController {
     const after = query.cursor === undefined ? 0 : parseCount(query.cursor);
     if (after === undefined) throw fault('cursor', 'is not the `next` of a page of checkpoints');
     const position = await this.proofs.sealedTo(query.minPosition ?? 0n);
-    const { items, next } = this.proofs.checkpoints(after, query.limit, known);
+    const { items, next } = await this.proofs.checkpoints(after, query.limit, known);
     return {
       items,
       next: next === null ? null : String(next),
@@ -115,8 +115,8 @@ export class ProofsController {
   @ApiOperation({ summary: 'The last checkpoint as a signed note, for witnesses.' })
   @Answers('The note.', examples.checkpoint.note, 200, 'text/plain')
   @Refuses('no-checkpoint')
-  latest(@Query(Checked) _query: Nothing): string {
-    return orThrow(this.proofs.latest()).note;
+  async latest(@Query(Checked) _query: Nothing): Promise<string> {
+    return orThrow(await this.proofs.latest()).note;
   }
 
   @Get('proofs/inclusion')
@@ -133,8 +133,8 @@ export class ProofsController {
   @ApiOperation({ summary: 'That one tree is the beginning of another: nothing before it was changed.' })
   @Answers('The proof.', examples.consistency)
   @Refuses('invalid-command', 'no-checkpoint')
-  consistency(@Query(Checked) { from, to }: ConsistencyQuery): object {
-    return orThrow(this.proofs.consistency(from, to));
+  async consistency(@Query(Checked) { from, to }: ConsistencyQuery): Promise<object> {
+    return orThrow(await this.proofs.consistency(from, to));
   }
 }
 

@@ -6,7 +6,8 @@ import { refuse, type Refusal } from '../../kernel/refusal.js';
 import type { CheckpointSigned } from '../domain/events.js';
 import { checkpointText } from './notes.js';
 import type { Sealer } from './sealer.js';
-import type { SealFile } from './seal-file.js';
+import type { SealedTo } from './seal-file.js';
+import type { Seals } from './seals.js';
 import type { SigningKey } from './signing-key.js';
 import { brokenBy, lastSigned, SealBrokenError } from './soundness.js';
 
@@ -63,13 +64,17 @@ export class Checkpoints {
       const head = await this.store.head();
       if (head === 0n) return refuse('no-checkpoint', 'The ledger has no events yet.');
       await this.sealer.reached(head, this.patienceMs);
-      const seals = this.toSign(last?.position ?? 0n);
+      const { seals, end } = this.toSign(last?.position ?? 0n);
       if (last) {
-        const broken = brokenBy(last.data, seals);
+        const broken = await brokenBy(last.data, seals);
         if (broken !== undefined) throw new SealBrokenError(broken);
-        if (!hasNews(seals.size, last.data, seals.checkpointsSince(last.data.treeSize))) return last.data;
+        const checkpoints = await seals.ask('checkpointsBetween', last.data.treeSize, end.size);
+        if (!hasNews(end.size, last.data, checkpoints)) return last.data;
       }
-      const data = this.checkpoint(seals);
+      const rootHash = await seals.ask('root', end.size);
+      // Answers come in turn: damage that was found before this root was made is known by now.
+      if (!this.sealer.sound) throw new SealsLagError('the seals were found to be damaged just now');
+      const data = this.checkpoint(end, rootHash);
       const event: NewEvent = {
         id: `CheckpointSigned:${data.treeSize}`,
         type: 'CheckpointSigned',
@@ -128,19 +133,18 @@ export class Checkpoints {
   }
 
   /** Only seals that are the log's, with something in them, and the last checkpoint. */
-  private toSign(lastSignedAt: Position): SealFile {
+  private toSign(lastSignedAt: Position): { seals: Seals; end: SealedTo } {
     const { sound } = this.sealer;
     if (!sound) throw new SealsLagError('the seals are not checked yet');
-    const { position = 0n } = sound.last ?? {};
-    if (position > 0n && position >= lastSignedAt) return sound;
+    const { last: end } = sound;
+    if (end && end.position >= lastSignedAt) return { seals: sound, end };
     throw new SealsLagError(
-      `sealing has come to position ${position} so far, and there is nothing to sign up to there`,
+      `sealing has come to position ${end?.position ?? 0n} so far, and there is nothing to sign up to there`,
     );
   }
 
-  private checkpoint(seals: SealFile): Signed {
-    const { size: treeSize, position } = seals.last!;
-    const [rootHash, signedAt] = [seals.root(), this.options.now()];
+  private checkpoint({ size: treeSize, position }: SealedTo, rootHash: Buffer): Signed {
+    const signedAt = this.options.now();
     const text = checkpointText({ origin: this.key.name, treeSize, rootHash, signedAt });
     const note = this.key.sign(text);
     return { note, treeSize, rootHash: rootHash.toString('hex'), position: String(position), signedAt };

@@ -5,7 +5,6 @@ import { refuse, type Refusal } from '../../kernel/refusal.js';
 import type { CheckpointSigned } from '../domain/events.js';
 import { SealsLagError } from './checkpoints.js';
 import { eventHash, sealedEvent, type SealedEvent } from './event-hash.js';
-import { consistencyPath, inclusionPath } from './merkle.js';
 import type { Sealer } from './sealer.js';
 import { brokenBy, SealBrokenError } from './soundness.js';
 
@@ -75,6 +74,7 @@ export class Proofs {
   async status(): Promise<SealStatus> {
     const { seals, failed } = this.sealer;
     const head = await this.store.head();
+    const last = (await seals.ask('latestCheckpoint'))?.data ?? null;
     const { size, position = 0n } = seals.last ?? { size: 0 };
     let lagEvents = 0;
     let lagMs = 0;
@@ -83,11 +83,10 @@ export class Proofs {
       lagEvents += 1;
       if (lagEvents === LAG_COUNTED) break;
     }
-    const last = seals.latestCheckpoint()?.data ?? null;
-    const broken = last && brokenBy(last, seals);
+    const broken = last && (await brokenBy(last, seals));
     return {
       treeSize: size,
-      rootHash: seals.root(size).toString('hex'),
+      rootHash: hex(await seals.ask('root', size)),
       position: String(position),
       head: String(head),
       lagEvents,
@@ -99,8 +98,12 @@ export class Proofs {
   }
 
   /** Checkpoints by tree size; `after` is the tree size of the last one that was listed. */
-  checkpoints(after: number, limit: number, known: Position): { items: CheckpointView[]; next: number | null } {
-    const kept = this.sealer.seals.checkpoints(after, limit + 1, known).map(({ data }) => data);
+  async checkpoints(
+    after: number,
+    limit: number,
+    known: Position,
+  ): Promise<{ items: CheckpointView[]; next: number | null }> {
+    const kept = (await this.sealer.seals.ask('checkpoints', after, limit + 1, known)).map(({ data }) => data);
     const items = kept.slice(0, limit);
     return { items, next: kept.length > limit ? items.at(-1)!.treeSize : null };
   }
@@ -111,8 +114,8 @@ export class Proofs {
     throw new SealsLagError(`sealing has not come to position ${position} yet`);
   }
 
-  latest(): CheckpointView | Refusal {
-    return this.sealer.seals.latestCheckpoint()?.data ?? refuse('no-checkpoint', 'No checkpoint was signed yet.');
+  async latest(): Promise<CheckpointView | Refusal> {
+    return (await this.lastCheckpoint()) ?? refuse('no-checkpoint', 'No checkpoint was signed yet.');
   }
 
   /**
@@ -123,8 +126,8 @@ export class Proofs {
     const { seals } = this.sealer;
     const event = await this.find(place);
     if (!event) return refuse('unknown-event', 'There is no such event in the log.');
-    const leafIndex = this.indexOf(event);
-    const size = treeSize ?? seals.latestCheckpoint()?.data.treeSize ?? 0;
+    const leafIndex = await this.indexOf(event);
+    const size = treeSize ?? (await this.lastCheckpoint())?.treeSize ?? 0;
     if (treeSize === undefined && leafIndex >= size) {
       return refuse('no-checkpoint', `No checkpoint covers event ${leafIndex} yet: ask for one, or for a treeSize.`);
     }
@@ -132,36 +135,42 @@ export class Proofs {
     if (fault) return fault;
     const sealed = sealedEvent(event, await this.hashBefore(event));
     const hash = eventHash(sealed);
-    if (!hash.equals(seals.entry(leafIndex))) throw new SealBrokenError(`${event.id} is not what was sealed`);
+    if (hash !== hex(await seals.ask('entry', leafIndex)))
+      throw new SealBrokenError(`${event.id} is not what was sealed`);
     return {
       event: sealed,
       canonical: canonicalJson(sealed),
       position: String(event.position),
-      hash: hash.toString('hex'),
+      hash,
       leafIndex,
-      ...this.tree(size),
-      path: inclusionPath(leafIndex, size, seals.subtree).map(hex),
+      ...(await this.tree(size)),
+      path: (await seals.ask('inclusionPath', leafIndex, size)).map(hex),
     };
   }
 
   /** That the first `from` events are the beginning of the first `to`; by default those of the last checkpoint. */
-  consistency(from: number, to = this.sealer.seals.latestCheckpoint()?.data.treeSize): ConsistencyProof | Refusal {
+  async consistency(from: number, until?: number): Promise<ConsistencyProof | Refusal> {
+    const to = until ?? (await this.lastCheckpoint())?.treeSize;
     if (to === undefined) return refuse('no-checkpoint', 'No checkpoint was signed yet: say `to`.');
     const fault = this.faultIn('to', to, 1) ?? this.faultIn('from', from, 1, to);
     if (fault) return fault;
-    const path = consistencyPath(from, to, this.sealer.seals.subtree).map(hex);
-    return { from: this.tree(from), to: this.tree(to), path };
+    const path = (await this.sealer.seals.ask('consistencyPath', from, to)).map(hex);
+    return { from: await this.tree(from), to: await this.tree(to), path };
   }
 
   private get sealed(): Position {
     return this.sealer.seals.last?.position ?? 0n;
   }
 
-  private tree(treeSize: number): Tree {
+  private async lastCheckpoint(): Promise<CheckpointView | undefined> {
+    return (await this.sealer.seals.ask('latestCheckpoint'))?.data;
+  }
+
+  private async tree(treeSize: number): Promise<Tree> {
     const { seals } = this.sealer;
-    const signed = seals.checkpointFrom(treeSize)?.data;
+    const signed = (await seals.ask('checkpointFrom', treeSize))?.data;
     const checkpoint = signed?.treeSize === treeSize ? signed : null;
-    return { treeSize, rootHash: hex(seals.root(treeSize)), checkpoint };
+    return { treeSize, rootHash: hex(await seals.ask('root', treeSize)), checkpoint };
   }
 
   private faultIn(field: string, size: number, least: number, most = this.sealer.seals.size): Refusal | undefined {
@@ -182,18 +191,18 @@ export class Proofs {
     return undefined;
   }
 
-  private indexOf({ id, position }: Recorded): number {
+  private async indexOf({ id, position }: Recorded): Promise<number> {
     if (position > this.sealed) throw new SealsLagError(`${id} is not sealed yet`);
-    const index = this.sealer.seals.indexAt(position);
+    const index = await this.sealer.seals.ask('indexAt', position);
     if (index === undefined) throw new SealBrokenError(`${id} stands where nothing was sealed`);
     return index;
   }
 
-  private async hashBefore({ stream, revision }: Recorded): Promise<Buffer | null> {
+  private async hashBefore({ stream, revision }: Recorded): Promise<string | null> {
     if (revision === 0) return null;
     const before = await this.find({ stream, revision: revision - 1 });
     if (!before) throw new SealBrokenError(`${stream} has lost its revision ${revision - 1}`);
-    return this.sealer.seals.entry(this.indexOf(before));
+    return hex(await this.sealer.seals.ask('entry', await this.indexOf(before)));
   }
 }
 

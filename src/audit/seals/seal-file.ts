@@ -2,18 +2,14 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Position, Recorded } from '../../event-store/event-store.js';
 import { CHECKPOINTS_STREAM } from '../../kernel/identifiers.js';
 import type { CheckpointSigned } from '../domain/events.js';
-import { eventHash, HASH_BYTES, sealedEvent } from './event-hash.js';
-import { foldHashes, leafHash, rootOf } from './merkle.js';
+import { eventHash, sealedEvent } from './event-hash.js';
+import { consistencyPath, inclusionPath, rootOf } from './merkle.js';
 import { differingPart, openSeals, openSealsToRead, prepareStatements, SealsDamagedError } from './seal-tables.js';
+import { checkTiles, TILE, Tiles } from './tiles.js';
 
-/**
- * The tree is kept as tiles of 256 hashes: those of level 0 are event hashes, each of level n + 1 is the root of a full
- * tile of level n. A proof reads a few tiles, and the log's growth rewrites the last of each level.
- */
-export const TILE_LEVELS = 8;
-const TILE = 2 ** TILE_LEVELS;
-const TILE_BYTES = TILE * HASH_BYTES;
 const POSITION_BYTES = 8;
+/** Of so many streams the last event is remembered; of others it is looked up. */
+const REMEMBERED_HEADS = 10_000;
 
 /** The last event that is sealed. */
 export interface SealedTo {
@@ -26,7 +22,8 @@ export interface SealedTo {
 
 export interface Head {
   readonly revision: number;
-  readonly hash: Buffer;
+  /** In hexadecimal. */
+  readonly hash: string;
 }
 
 /** An event's place in the log, the one before it in its stream, and its hash. */
@@ -45,28 +42,23 @@ export interface KeptCheckpoint {
   readonly position: Position;
 }
 
-/** The last tile of a level, which is not full. */
-interface OpenTile {
-  readonly hashes: Buffer;
-  number: number;
-  count: number;
-}
-
-const tileKey = (level: number, number: number): bigint => BigInt(level) * 2n ** 40n + BigInt(number);
-
 /** Hashes, tree and checkpoints of a log, in a file beside it that can be made again from it. */
 export class SealFile {
   private sealed: SealedTo | undefined;
-  private open: OpenTile[] = [];
   private places: bigint[] = [];
+  /** Last events of streams that were looked up, and held against the tree, or added; with their places if they are not saved. */
+  private readonly heads = new Map<string, Head>();
+  private readonly unsaved = new Map<string, number>();
   private readonly db: DatabaseSync;
   private readonly statements;
+  private readonly tiles: Tiles;
 
   /** `path` is a file, or '' for one that is gone when it is closed. Throws when it is damaged or somebody has it. */
   constructor(path: string, open = openSeals) {
     this.db = open(path);
     try {
       this.statements = prepareStatements(this.db);
+      this.tiles = new Tiles(this.statements);
       this.load();
     } catch (error) {
       this.db.close();
@@ -89,8 +81,10 @@ export class SealFile {
   }
 
   /** Seals the events that follow in the log, all or none; `inspect` sees each before it is added. */
-  add(events: readonly Recorded[], inspect?: Inspect): void {
-    this.transaction(() => events.forEach((event) => this.addOne(event, this.size, inspect)));
+  add(events: Iterable<Recorded>, inspect?: Inspect): void {
+    this.transaction(() => {
+      for (const event of events) this.addOne(event, this.size, inspect);
+    });
   }
 
   /** Seals what stands in the place of an event that cannot be read. */
@@ -107,25 +101,27 @@ export class SealFile {
 
   /** The hash of an event. */
   entry(index: number): Buffer {
-    const at = (index % TILE) * HASH_BYTES;
-    const entry = this.tile(0, Math.floor(index / TILE)).subarray(at, at + HASH_BYTES);
-    if (entry.length !== HASH_BYTES) throw new SealsDamagedError(`the seals have no hash of event ${index}`);
-    return Buffer.from(entry);
+    return this.tiles.entry(index);
   }
-
-  readonly subtree = (level: number, index: number): Buffer => {
-    const tileLevel = Math.floor(level / TILE_LEVELS);
-    const count = 2 ** (level % TILE_LEVELS);
-    const first = index * count;
-    const from = (first % TILE) * HASH_BYTES;
-    const hashes = this.tile(tileLevel, Math.floor(first / TILE)).subarray(from, from + count * HASH_BYTES);
-    if (hashes.length !== count * HASH_BYTES) throw new SealsDamagedError('the seals lack a part of the tree');
-    return foldHashes(tileLevel === 0 ? leavesOf(hashes) : hashes);
-  };
 
   /** The root of the first `size` events. */
   root(size = this.size): Buffer {
-    return rootOf(size, this.subtree);
+    return rootOf(size, this.tiles.subtree);
+  }
+
+  /** Leads from an event to the root of the first `size`. */
+  inclusionPath(index: number, size: number): Buffer[] {
+    return inclusionPath(index, size, this.tiles.subtree);
+  }
+
+  /** Leads from the tree of the first `first` events to that of the first `second`. */
+  consistencyPath(first: number, second: number): Buffer[] {
+    return consistencyPath(first, second, this.tiles.subtree);
+  }
+
+  /** Holds the hashes [from, to) of a level of tiles against the tiles below. Throws SealsDamagedError. */
+  checkTiles(level: number, from: number, to: number): void {
+    checkTiles(this.tiles.subtree, level, from, to);
   }
 
   positionAt(index: number): Position {
@@ -150,11 +146,16 @@ export class SealFile {
 
   /** The last event of a stream: all that follows in it rests on that hash, so it must be the tree's, too. */
   head(stream: string): Head | undefined {
+    const remembered = this.heads.get(stream);
+    if (remembered) return remembered;
     const row = this.statements.head.get(stream);
     if (!row) return undefined;
     const { revision, hash, leafIndex } = row as { revision: bigint; hash: Uint8Array; leafIndex: bigint };
-    if (this.entry(Number(leafIndex)).equals(hash)) return { revision: Number(revision), hash: Buffer.from(hash) };
-    throw new SealsDamagedError(`the seals have two hashes of the last event of ${stream}`);
+    if (!this.entry(Number(leafIndex)).equals(hash))
+      throw new SealsDamagedError(`the seals have two hashes of the last event of ${stream}`);
+    const head = { revision: Number(revision), hash: Buffer.from(hash).toString('hex') };
+    this.heads.set(stream, head);
+    return head;
   }
 
   /** The checkpoints whose trees have more than `after` events and whose events lie up to `known`, the smallest first. */
@@ -171,21 +172,14 @@ export class SealFile {
     return this.statements.latestCheckpoint.all().map(checkpointOf)[0];
   }
 
-  /** How many of the events from a place of the log on are checkpoints. */
-  checkpointsSince(index: number): number {
-    return Number(this.statements.checkpointsSince.get(index)!['count']);
+  /** How many of the events between two places of the log, the second excluded, are checkpoints. */
+  checkpointsBetween(from: number, to: number): number {
+    return Number(this.statements.checkpointsBetween.get(from, to)!['count']);
   }
 
   /** Where in the log an event with that hash is, from a place on; it looks at all of them. */
   findEntry(entry: Buffer, from: number): number | undefined {
-    for (let number = Math.floor(from / TILE); number * TILE < this.size; number += 1) {
-      const hashes = this.tile(0, number);
-      const start = Math.max(from - number * TILE, 0) * HASH_BYTES;
-      for (let at = hashes.indexOf(entry, start); at !== -1; at = hashes.indexOf(entry, at + 1)) {
-        if (at % HASH_BYTES === 0) return number * TILE + at / HASH_BYTES;
-      }
-    }
-    return undefined;
+    return this.tiles.find(entry, from, this.size);
   }
 
   /** Which part of the file is not as in another of as many events; undefined: none. */
@@ -199,10 +193,12 @@ export class SealFile {
 
   private addOne(event: Recorded, index: number, inspect?: Inspect): void {
     const head = this.head(event.stream);
-    const entry = eventHash(sealedEvent(event, head?.hash ?? null));
+    const hash = eventHash(sealedEvent(event, head?.hash ?? null));
+    const entry = Buffer.from(hash, 'hex');
     inspect?.(event, { index, head, entry });
     this.append(entry, event);
-    this.statements.setHead.run(event.stream, event.revision, entry, index);
+    this.heads.set(event.stream, { revision: event.revision, hash });
+    this.unsaved.set(event.stream, index);
     if (event.stream !== CHECKPOINTS_STREAM || event.type !== 'CheckpointSigned') return;
     const { treeSize } = event.data as CheckpointSigned['data'];
     if (Number.isSafeInteger(treeSize))
@@ -210,7 +206,7 @@ export class SealFile {
   }
 
   private append(entry: Buffer, { position, stream, id }: Pick<Recorded, 'position' | 'stream' | 'id'>): void {
-    this.push(0, entry);
+    this.tiles.push(entry);
     this.places.push(position);
     if (this.places.length === TILE) {
       this.savePlaces(Math.floor(this.size / TILE));
@@ -219,33 +215,15 @@ export class SealFile {
     this.sealed = { size: this.size + 1, position, stream, eventId: id, searched: position };
   }
 
-  private push(level: number, entry: Buffer): void {
-    const tile = (this.open[level] ??= { number: 0, count: 0, hashes: Buffer.alloc(TILE_BYTES) });
-    entry.copy(tile.hashes, tile.count * HASH_BYTES);
-    tile.count += 1;
-    if (tile.count < TILE) return;
-    this.saveTile(level, tile);
-    const root = foldHashes(level === 0 ? leavesOf(tile.hashes) : tile.hashes);
-    tile.number += 1;
-    tile.count = 0;
-    this.push(level + 1, root);
-  }
-
-  private tile(level: number, number: number): Buffer {
-    const open = this.open[level];
-    if (open?.number === number) return open.hashes.subarray(0, open.count * HASH_BYTES);
-    const row = this.statements.tile.get(tileKey(level, number)) as { hashes: Uint8Array } | undefined;
-    return Buffer.from(row?.hashes ?? []);
-  }
-
   private transaction(write: () => void): void {
     this.statements.begin.run();
     try {
       write();
-      this.open.forEach((tile, level) => tile.count > 0 && this.saveTile(level, tile));
+      this.tiles.save();
       if (this.places.length > 0) this.savePlaces(Math.floor(this.size / TILE));
       const { size, position, stream, eventId, searched } = this.sealed!;
       this.statements.save.run(size, position, stream, eventId, searched);
+      this.saveHeads();
       this.statements.commit.run();
     } catch (error) {
       if (this.db.isTransaction) this.statements.rollback.run();
@@ -254,8 +232,13 @@ export class SealFile {
     }
   }
 
-  private saveTile(level: number, { number, count, hashes }: OpenTile): void {
-    this.statements.saveTile.run(tileKey(level, number), hashes.subarray(0, count * HASH_BYTES));
+  private saveHeads(): void {
+    for (const [stream, index] of this.unsaved) {
+      const { revision, hash } = this.heads.get(stream)!;
+      this.statements.setHead.run(stream, revision, Buffer.from(hash, 'hex'), index);
+    }
+    this.unsaved.clear();
+    if (this.heads.size > REMEMBERED_HEADS) this.heads.clear();
   }
 
   private savePlaces(number: number): void {
@@ -266,29 +249,14 @@ export class SealFile {
 
   /** What the file says; what was not committed is forgotten. */
   private load(): void {
+    this.heads.clear();
+    this.unsaved.clear();
     const row = this.statements.load.get() as (Omit<SealedTo, 'size'> & { size: bigint }) | undefined;
     this.sealed = row && { ...row, size: Number(row.size) };
-    this.open = [];
-    for (let level = 0, count = this.size; count > 0; level += 1, count = Math.floor(count / TILE)) {
-      const number = Math.floor(count / TILE);
-      const tile = { number, count: count % TILE, hashes: Buffer.alloc(TILE_BYTES) };
-      const kept = this.tile(level, number);
-      if (kept.length !== tile.count * HASH_BYTES) throw new SealsDamagedError('the seals lack the end of the tree');
-      kept.copy(tile.hashes);
-      this.open[level] = tile;
-    }
+    this.tiles.load(this.size);
     const first = this.size - (this.size % TILE);
     this.places = Array.from({ length: this.size % TILE }, (_, at) => this.positionAt(first + at));
   }
-}
-
-/** The leaves of the tree (RFC 9162) over packed event hashes. */
-function leavesOf(entries: Buffer): Buffer {
-  const leaves = Buffer.allocUnsafe(entries.length);
-  for (let at = 0; at < entries.length; at += HASH_BYTES) {
-    leafHash(entries.subarray(at, at + HASH_BYTES)).copy(leaves, at);
-  }
-  return leaves;
 }
 
 function checkpointOf(row: Record<string, unknown>): KeptCheckpoint {

@@ -169,6 +169,8 @@ export function prepareStatements(db: DatabaseSync) {
     addCheckpoint: db.prepare('INSERT OR IGNORE INTO checkpoints VALUES (?, ?, ?, ?)'),
     checkpoints: db.prepare(`${CHECKPOINTS} WHERE tree_size > ? AND position <= ? ORDER BY tree_size LIMIT ?`),
     latestCheckpoint: db.prepare(`${CHECKPOINTS} ORDER BY tree_size DESC LIMIT 1`),
-    checkpointsSince: db.prepare('SELECT count(*) AS count FROM checkpoints WHERE leaf_index >= ?'),
+    checkpointsBetween: db.prepare(
+      'SELECT count(*) AS count FROM checkpoints WHERE leaf_index >= ? AND leaf_index < ?',
+    ),
   };
 }

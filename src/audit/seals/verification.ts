@@ -174,7 +174,7 @@ export class Verification {
     this.last = { position, recordedAt: recordedAt ?? this.last?.recordedAt };
   }
 
-  private checkClaims(claims: Claims, place: Place, previous: Buffer | null, entry: Buffer): void {
+  private checkClaims(claims: Claims, place: Place, previous: string | null, entry: Buffer): void {
     this.contiguous ??= claims.contiguous;
     // A server's first position is never 1, a file's always.
     const isContiguous = place.index === 0 ? place.position === '1' : this.contiguous;
@@ -185,7 +185,7 @@ export class Verification {
       const detail = `the line says ${claims.contiguous ? '' : 'not '}to have a position by its place, and that is not so`;
       this.report('contiguous', { ...place, kind: 'altered', detail });
     }
-    if (claims.previous !== (previous && previous.toString('hex'))) {
+    if (claims.previous !== previous) {
       const detail = 'it names another event before it in its stream';
       this.report('previous', { ...place, kind: 'reordered', detail });
     } else if (claims.hash !== entry.toString('hex')) {
