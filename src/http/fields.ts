@@ -1,10 +1,10 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
-import { IsBoolean, IsIn, IsInt, Matches, Max, Min, ValidateBy, ValidateIf, ValidateNested } from 'class-validator';
+import { IsBoolean, IsIn, IsInt, Max, Min, ValidateBy, ValidateIf, ValidateNested } from 'class-validator';
 import { currencyExponent, isCurrency } from '../kernel/currencies.js';
 import { CREDIT_ID, DOTLESS_IDENTIFIER, IDENTIFIER, MARKETPLACE, PRODUCT } from '../kernel/identifiers.js';
 import { parseInstant } from '../kernel/instant.js';
-import { DECIMAL, formatMinor, MAX_MINOR, normalizeDecimal, parseMoney } from '../kernel/money.js';
+import { DECIMAL, exceedsMost, MAX_MINOR, normalizeAmount, normalizeDecimal } from '../kernel/money.js';
 
 /**
  * The fields of what clients send. Each decorator says at once how a field is checked (class-validator), documented
@@ -83,7 +83,13 @@ export const rule = (
   });
 
 const pattern = (regex: RegExp, message: string, docs: ApiPropertyOptions, options?: FieldOptions) =>
-  field({ docs: { type: String, pattern: regex.source, ...docs }, rules: [Matches(regex, { message })] }, options);
+  field(
+    {
+      docs: { type: String, pattern: regex.source, ...docs },
+      rules: [rule('pattern', message, (value) => typeof value === 'string' && regex.test(value))],
+    },
+    options,
+  );
 
 export const AdvertiserId = (options?: FieldOptions) =>
   pattern(
@@ -178,7 +184,7 @@ export const Amount = (currencyField: string) =>
       rule('positive', 'must be greater than zero', isPositive),
       rule('magnitude', `must be at most ${MAX_MINOR} minor units`, (value, owner) => {
         const exponent = currencyExponent(textOf(owner[currencyField]));
-        return exponent === undefined || !exceeds(value as string, exponent);
+        return exponent === undefined || !exceedsMost(value as string, exponent);
       }),
       // Last, since whatever else is wrong with an amount is answered before its precision.
       rule(PRECISION, 'has more fraction digits than its currency', (value, owner) => {
@@ -186,10 +192,7 @@ export const Amount = (currencyField: string) =>
         return exponent === undefined || ((value as string).split('.')[1] ?? '').length <= exponent;
       }),
     ],
-    normalize: (value: string, owner) => {
-      const currency = String(owner[currencyField]);
-      return formatMinor(parseMoney(value, currency) as bigint, currency);
-    },
+    normalize: (value: string, owner) => normalizeAmount(value, String(owner[currencyField])),
   });
 
 export class MoneyInput {
@@ -220,7 +223,7 @@ export const RateField = () =>
         (value) => isDecimal(value) && (value as string).length <= 40,
       ),
       rule('positive', 'must be greater than zero', isPositive),
-      rule('magnitude', `must be at most ${MAX_MINOR}`, (value) => !exceeds(value as string, 0)),
+      rule('magnitude', `must be at most ${MAX_MINOR}`, (value) => !exceedsMost(value as string, 0)),
     ],
     normalize: normalizeDecimal,
   });
@@ -290,11 +293,3 @@ export const textOf = (value: unknown): string => (typeof value === 'string' ? v
 
 export const isText = (value: unknown, maxLength: number): value is string =>
   typeof value === 'string' && value.length >= 1 && value.length <= maxLength && value.isWellFormed();
-
-/** Whether a decimal is above MAX_MINOR when counted in units of 10^-exponent. A long one is never made a number of. */
-function exceeds(decimal: string, exponent: number): boolean {
-  const [whole = '', fraction = ''] = decimal.split('.');
-  if (whole.length > 16) return true;
-  const units = BigInt(whole + fraction.slice(0, exponent).padEnd(exponent, '0'));
-  return units > MAX_MINOR || (units === MAX_MINOR && /[1-9]/.test(fraction.slice(exponent)));
-}

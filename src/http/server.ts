@@ -64,7 +64,10 @@ export interface Edge {
 export function dressApp(app: NestFastifyApplication, edge: Edge = {}): NestFastifyApplication {
   const { identify, operations, connections = CONNECTION_LIMITS, stopSeconds = 10 } = edge;
   const fastify = app.getHttpAdapter().getInstance();
-  fastify.addHook('onRequest', async (request, reply) => answerCorrelationId(request, reply));
+  fastify.addHook('onRequest', (request, reply, done) => {
+    answerCorrelationId(request, reply);
+    done();
+  });
   limitConnections(fastify, connections, isImport);
   drainOnStop(fastify, stopSeconds);
   keepGate(app, identify);

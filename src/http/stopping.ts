@@ -27,13 +27,12 @@ export function drainOnStop(fastify: FastifyInstance, seconds: number): void {
       clearTimeout(cut);
     });
   });
-  fastify.addHook('onRequest', async (request, reply) => {
-    if (!stopping.signal.aborted || request.routeOptions.url !== '/health/ready') return;
+  fastify.addHook('onRequest', (request, reply, done) => {
+    if (!stopping.signal.aborted || request.routeOptions.url !== '/health/ready') return done();
     sendProblem(
       reply,
       problemOf('stopping', 'The service is stopping: ask another instance, or this one when it is back.'),
     );
-    await reply;
   });
 }
 

@@ -7,8 +7,10 @@ export class TooDeepError extends Error {
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-const OPENING = [0x5b, 0x7b] as const;
-const CLOSING = [0x5d, 0x7d] as const;
+const OPENING_BRACKET = 0x5b;
+const OPENING_BRACE = 0x7b;
+const CLOSING_BRACKET = 0x5d;
+const CLOSING_BRACE = 0x7d;
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
@@ -24,16 +26,19 @@ export function parseJson(bytes: Uint8Array): unknown {
 /** In UTF-8 no byte of a longer character looks like one of JSON's own. */
 function isTooDeep(bytes: Uint8Array): boolean {
   let depth = 0;
-  let inText = false;
   for (let at = 0; at < bytes.length; at += 1) {
-    const byte = bytes[at]!;
-    if (inText) {
-      if (byte === BACKSLASH) at += 1;
-      else if (byte === QUOTE) inText = false;
-    } else if (byte === QUOTE) inText = true;
-    else if (byte === OPENING[0] || byte === OPENING[1]) depth += 1;
-    else if (byte === CLOSING[0] || byte === CLOSING[1]) depth -= 1;
+    const byte = bytes[at];
+    if (byte === QUOTE) at = endOfText(bytes, at);
+    else if (byte === OPENING_BRACKET || byte === OPENING_BRACE) depth += 1;
+    else if (byte === CLOSING_BRACKET || byte === CLOSING_BRACE) depth -= 1;
     if (depth > MAX_DEPTH) return true;
   }
   return false;
+}
+
+/** Where the text ends whose first quote is there: at its last, or with the bytes. */
+function endOfText(bytes: Uint8Array, quote: number): number {
+  let at = quote + 1;
+  while (at < bytes.length && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1;
+  return at;
 }

@@ -62,6 +62,23 @@ export function ratioOf(decimal: string): Ratio {
 export const normalizeDecimal = (decimal: string): string =>
   decimal.includes('.') ? decimal.replace(/\.?0+$/, '') : decimal;
 
+/** A valid amount with exactly its currency's digits: `1.5`, 'EUR' → `1.50`. */
+export function normalizeAmount(amount: string, currency: string): string {
+  const exponent = exponentOf(currency);
+  const [whole = '', fraction = ''] = amount.split('.');
+  return exponent === 0 ? whole : `${whole}.${fraction.padEnd(exponent, '0')}`;
+}
+
+/** Whether a decimal is above MAX_MINOR when counted in units of 10^-exponent. A long one is never made a number of. */
+export function exceedsMost(decimal: string, exponent: number): boolean {
+  const [whole = '', fraction = ''] = decimal.split('.');
+  // MAX_MINOR is the least number of 16 digits.
+  if (whole.length > 16) return true;
+  if (whole.length + exponent < 16) return false;
+  const units = BigInt(whole + fraction.slice(0, exponent).padEnd(exponent, '0'));
+  return units > MAX_MINOR || (units === MAX_MINOR && /[1-9]/.test(fraction.slice(exponent)));
+}
+
 /** Converts minor units at a rate of `rate` units of `to` for one of `from`: exact until one rounding, half-even. */
 export function convertMinor(minor: bigint, from: string, to: string, rate: Ratio): bigint {
   const numerator = minor * rate.numerator * 10n ** BigInt(exponentOf(to));

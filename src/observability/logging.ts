@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { LoggerService } from '@nestjs/common';
+import { once } from '../kernel/once.js';
 import { LOG_LEVELS, type LogLevel } from '../settings/observability.js';
 import { currentCorrelationId } from './scope.js';
 
@@ -15,9 +16,31 @@ export interface LogOptions {
 }
 
 const toStreams: LogSink = (line, level) => {
-  const stream = level === 'warn' || level === 'error' ? process.stderr : process.stdout;
-  stream.write(`${line}\n`);
+  if (level === 'warn' || level === 'error') process.stderr.write(`${line}\n`);
+  else stdout().add(`${line}\n`);
 };
+
+/** Writes what one turn of the event loop has to say at once: requests that are answered together share a system call. */
+class TurnWriter {
+  private text = '';
+
+  constructor() {
+    process.once('exit', () => this.flush());
+  }
+
+  add(line: string): void {
+    if (this.text === '') setImmediate(() => this.flush());
+    this.text += line;
+  }
+
+  private flush(): void {
+    const { text } = this;
+    this.text = '';
+    if (text !== '') process.stdout.write(text);
+  }
+}
+
+const stdout = once(() => new TurnWriter());
 
 /**
  * The log: a line an entry, `{ time, level, logger, message, correlationId?, … }`. What is known by name to hold persons
@@ -73,7 +96,7 @@ export class Log implements LoggerService {
 const OF_NEST = new Set(['NestFactory', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer', 'NestApplication']);
 
 /** Who acted, so that lines of one caller can be told to be, and not who it is. */
-export const actorHash = (subject: string): string => createHash('sha256').update(subject).digest('hex').slice(0, 12);
+export const actorHash = (subject: string): string => hash('sha256', subject).slice(0, 12);
 
 const SECRETS: readonly (readonly [RegExp, string])[] = [
   // Names of streams: they hold ids of advertisers and campaigns.
@@ -86,9 +109,12 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/[^\s"'<>()]+@[^\s"'<>()]+\.[a-z]{2,}/gi, '…'],
 ];
 
+/** Has none of these forms, and is what most lines say. */
+const ONE_WORD = /^[a-z]*$/;
+
 /** Without what is known to be personal or secret by its form. */
 export const redacted = (text: string): string =>
-  SECRETS.reduce((left, [pattern, instead]) => left.replace(pattern, instead), text);
+  ONE_WORD.test(text) ? text : SECRETS.reduce((left, [pattern, instead]) => left.replace(pattern, instead), text);
 
 /** Errors whose text this service or the system wrote, of files, addresses and positions. */
 const TOLD = /^(StoreUnavailableError|NotCaughtUpError|StoreInUseError|LedgerFileError|BackupFailedError)$/;

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createServer, type Server } from 'node:http';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
@@ -266,6 +267,15 @@ describe('the log', () => {
         /^warn: a signing key was made: .*ledger\.db\.key; its verifier key, .* promoledger\+\w+\+/,
       ),
     ]);
+  });
+
+  it('loses nothing that was said in the turn in which the process ends', () => {
+    const logging = new URL('../../dist/src/observability/logging.js', import.meta.url);
+    const script = `const { Log } = await import('${logging.href}');
+      new Log({ level: 'info', format: 'text' }).log('the last word', 'x');
+      process.exit(0);`;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+    expect(stdout).toMatch(/the last word\n$/);
   });
 
   it('holds no secret and nothing personal, wherever a request puts it', async () => {

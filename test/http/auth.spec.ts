@@ -94,6 +94,8 @@ describe('a service without authentication', () => {
     async (host) => {
       expect(await statusOf({ host })).toBe(200);
       expect(await statusOf({ host, origin: `http://${host}` })).toBe(200);
+      // Not even when it has just been let in.
+      expect(await statusOf({ host, origin: 'http://evil.example' })).toBe(403);
     },
   );
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { actorHash, errorFields, Log, redacted } from '../../src/observability/logging.js';
 import { within } from '../../src/observability/scope.js';
 
@@ -43,6 +43,29 @@ describe('the log', () => {
     const { log, lines } = logOf();
     log.log('Mapped {/v1/accounts, GET} route', 'RouterExplorer');
     expect(lines).toEqual([]);
+  });
+
+  it('is written once a turn of the event loop, in order, and warnings at once', async () => {
+    const written = (stream: NodeJS.WriteStream) => {
+      const spy = jest.spyOn(stream, 'write').mockReturnValue(true);
+      return { spy, texts: () => spy.mock.calls.map(([text]) => text) };
+    };
+    const [out, errors] = [written(process.stdout), written(process.stderr)];
+    try {
+      const log = new Log({ level: 'info', format: 'text' });
+      log.log('first', 'x');
+      log.warn('at once', 'x');
+      log.log('second', 'x');
+      expect(out.texts()).toEqual([]);
+      expect(errors.texts()).toEqual([expect.stringMatching(/at once\n$/)]);
+      await new Promise(setImmediate);
+      log.log('third', 'x');
+      await new Promise(setImmediate);
+      expect(out.texts()).toEqual([expect.stringMatching(/first\n.*second\n$/), expect.stringMatching(/third\n$/)]);
+    } finally {
+      out.spy.mockRestore();
+      errors.spy.mockRestore();
+    }
   });
 
   it('bears the correlation id of the request that a line belongs to', async () => {

@@ -1,8 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { CommandGateway } from '../../src/commands/gateway.js';
 import { COMMANDS } from '../../src/http/commands-registry.js';
 import { problemOf } from '../../src/http/problem.js';
 import { validateCommand } from '../../src/http/validation.js';
+import { formatMinor, type Money, parseMoney } from '../../src/kernel/money.js';
 import { VALID } from '../support/valid-commands.js';
 
 /** Those of these fields that may be left out. */
@@ -125,6 +127,22 @@ describe('fields refuse', () => {
     ['1.00', 'XXX', 'invalid-command', 'currency'],
   ])('money %s %s: %s', (amount, currency, code, at) => {
     expect(faultsOf('ClickSpent', { cost: { amount, currency } })).toEqual({ code, paths: [`/data/cost/${at}`] });
+  });
+
+  it('takes the amounts that are minor units, and says them as those are written', () => {
+    const digits = (most: number) => fc.stringMatching(new RegExp(`^[09]{0,2}[0-9]{0,${most}}$`));
+    const amounts = fc
+      .tuple(digits(15), digits(3))
+      .map(([whole, fraction]) => `${whole || '0'}${fraction && `.${fraction}`}`);
+    fc.assert(
+      fc.property(amounts, fc.constantFrom('EUR', 'JPY', 'KWD'), (amount, currency) => {
+        const minor = parseMoney(amount, currency);
+        const result = check('ClickSpent', { ...VALID['ClickSpent'], cost: { amount, currency } });
+        const cost = 'value' in result && (result.value as { cost: Money }).cost;
+        expect(cost).toEqual(typeof minor === 'bigint' && { amount: formatMinor(minor, currency), currency });
+      }),
+      { numRuns: 3000 },
+    );
   });
 
   it('money that is no object, and unknown fields in it', () => {

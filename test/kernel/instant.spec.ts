@@ -68,6 +68,26 @@ describe('an instant', () => {
     );
   });
 
+  it('in UTC is an instant when the calendar has it, and then says what it said', () => {
+    const part = (least: number, most: number, width = 2) =>
+      fc.integer({ min: least, max: most }).map((value) => String(value).padStart(width, '0'));
+    const parts = fc.tuple(part(0, 9999, 4), part(0, 13), part(0, 32), part(0, 25), part(0, 61), part(0, 61));
+    const counts = { read: 0, refused: 0 };
+    fc.assert(
+      fc.property(parts, fc.option(part(0, 999, 3)), ([year, month, day, hour, minute, second], fraction) => {
+        const canonical = `${year}-${month}-${day}T${hour}:${minute}:${second}.${fraction ?? '000'}Z`;
+        const ms = Date.parse(canonical);
+        // What Date rolls over, such as 30 February, comes back as another day.
+        const isThere = !Number.isNaN(ms) && new Date(ms).toISOString() === canonical;
+        counts[isThere ? 'read' : 'refused'] += 1;
+        const text = fraction === null ? canonical.replace('.000', '') : canonical;
+        expect(parseInstant(text)).toBe(isThere ? canonical : undefined);
+      }),
+      { numRuns: 3000 },
+    );
+    expect(Math.min(counts.read, counts.refused)).toBeGreaterThan(300);
+  });
+
   it('moves by milliseconds', () => {
     const instant = instantOf(Date.UTC(2022, 9, 4, 7));
     expect(plusMs(instant, -1)).toBe('2022-10-04T06:59:59.999Z');

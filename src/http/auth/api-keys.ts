@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { DOTLESS_IDENTIFIER, MARKETPLACE } from '../../kernel/identifiers.js';
 import { epochMs, parseInstant } from '../../kernel/instant.js';
 import type { Caller } from '../caller.js';
@@ -24,7 +24,7 @@ export const looksLikeKey = (credentials: string): boolean => credentials.starts
  * A fast hash is right here, as it would not be for a password: a key is 256 bits of chance, not words of a person, so
  * there is nothing to guess from the hash however many can be tried in a second.
  */
-export const hashOfKey = (key: string): Buffer => createHash('sha256').update(key).digest();
+export const hashOfKey = (key: string): Buffer => hash('sha256', key, 'buffer');
 
 /** A new key. It is shown once; the file keeps its hash. */
 export function newKey(id: string): { readonly key: string; readonly sha256: string } {

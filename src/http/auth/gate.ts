@@ -1,4 +1,3 @@
-import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { actingAs } from '../../commands/origin.js';
@@ -17,18 +16,21 @@ export type Identify = (request: FastifyRequest) => Caller | Promise<Caller>;
  * not declare what it needs lets in nobody, so a new one cannot be open by mistake.
  */
 export function keepGate(app: NestFastifyApplication, identify: Identify = identifyBy(null)): void {
-  app
-    .getHttpAdapter()
-    .getInstance()
-    .addHook('onRequest', async (request, reply) => {
-      try {
-        const caller = await letIn(request, identify);
-        if (caller) endWith(caller, reply);
-      } catch (error) {
-        await turnAway(request, reply, error);
-      }
-    });
-  app.useGlobalInterceptors(new OriginOfEvents());
+  const fastify = app.getHttpAdapter().getInstance();
+  fastify.addHook('onRequest', async (request, reply) => {
+    try {
+      const caller = await letIn(request, identify);
+      if (caller) endWith(caller, reply);
+    } catch (error) {
+      await turnAway(request, reply, error);
+    }
+  });
+  // Every event that a request makes bears who sent it, and its correlation id.
+  fastify.addHook('preHandler', (request, _reply, done) => {
+    const caller = knownCallerOf(request);
+    if (caller) actingAs({ actor: caller.subject, correlationId: request.id }, done);
+    else done();
+  });
 }
 
 /** Undefined where it is not asked who calls. */
@@ -87,14 +89,4 @@ async function turnAway(request: FastifyRequest, reply: FastifyReply, error: unk
   if (challenge !== undefined) reply.header('www-authenticate', challenge);
   sendProblem(reply, problemFor(error));
   await reply;
-}
-
-/** Every event that a request makes bears who sent it, and its correlation id. */
-class OriginOfEvents implements NestInterceptor {
-  intercept(context: ExecutionContext, next: CallHandler) {
-    const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const caller = knownCallerOf(request);
-    if (!caller) return next.handle();
-    return actingAs({ actor: caller.subject, correlationId: request.id }, () => next.handle());
-  }
 }

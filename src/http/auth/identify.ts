@@ -15,7 +15,7 @@ const LONGEST_CREDENTIALS = 8192;
 
 /** How callers are known, by the settings. Throws when a file that they name cannot be used. */
 export function identifyBy(auth: AuthSettings | null): Identify {
-  if (!auth) return localCaller;
+  if (!auth) return localCallers();
   const keys = auth.apiKeys === null ? null : new ChangingFile<ApiKeys>(auth.apiKeys, parseKeys);
   const tokens = auth.tokens && new Tokens(auth.tokens);
   return async (request) => {
@@ -65,18 +65,24 @@ function credentialsOf({ raw }: FastifyRequest): string {
  * Without authentication the service answers this machine alone, and so it does not answer pages of other sites in this
  * machine's browser: neither one whose name was made to point here, nor one that sends its own requests.
  */
-function localCaller({ headers }: FastifyRequest): Caller {
-  const host = hostOf(`http://${headers.host ?? ''}`);
-  if (host === undefined || !isLoopbackName(host.hostname)) {
-    throw new ProblemError(
-      'forbidden',
-      'Without authentication the service answers to the names of this machine only.',
-    );
-  }
-  if (headers.origin !== undefined && hostOf(headers.origin)?.host !== host.host) {
-    throw new ProblemError('forbidden', 'Without authentication the service does not answer pages of other sites.');
-  }
-  return LOCAL_CALLER;
+function localCallers(): Identify {
+  /** What was let in last without an origin: most requests say the same. */
+  let lastHost: string | undefined;
+  return ({ headers: { host, origin } }) => {
+    if (host !== undefined && host === lastHost && origin === undefined) return LOCAL_CALLER;
+    const url = hostOf(`http://${host ?? ''}`);
+    if (url === undefined || !isLoopbackName(url.hostname)) {
+      throw new ProblemError(
+        'forbidden',
+        'Without authentication the service answers to the names of this machine only.',
+      );
+    }
+    if (origin === undefined) lastHost = host;
+    else if (hostOf(origin)?.host !== url.host) {
+      throw new ProblemError('forbidden', 'Without authentication the service does not answer pages of other sites.');
+    }
+    return LOCAL_CALLER;
+  };
 }
 
 const hostOf = (url: string): URL | undefined => (URL.canParse(url) ? new URL(url) : undefined);

@@ -52,29 +52,34 @@ export function limitConnections(fastify: FastifyInstance, limits: ConnectionLim
   fastify.server.maxConnections = limits.maxConnections;
   // One more than is allowed, so that it shows; what is above that Node leaves out.
   fastify.server.maxHeadersCount = limits.headerCount + 1;
-  fastify.addHook('onRequest', async (request, reply) => {
+  fastify.addHook('onRequest', (request, reply, done) => {
     const tooMuch = tooMuchOf(request, limits);
-    if (!tooMuch) return;
-    sendProblem(reply.header('connection', 'close'), tooMuch);
-    await reply;
+    if (tooMuch) sendProblem(reply.header('connection', 'close'), tooMuch);
+    else done();
   });
   fastify.addHook('preParsing', (request, reply, payload, done) => {
     done(null, payload);
     if (!hasBody(request) || isStreamed(request)) return;
-    const late = setTimeout(() => {
-      // The header makes Node close the connection once this is sent.
-      sendProblem(reply.header('connection', 'close'), problemOf('request-timeout', lateBody(limits.bodyMs)));
-    }, limits.bodyMs).unref();
-    payload.once('end', () => clearTimeout(late));
-    reply.raw.once('close', () => clearTimeout(late));
+    // A body that came with its header is here in the next turn: nobody needs to watch over it.
+    setImmediate(() => {
+      if (request.raw.complete || reply.raw.closed) return;
+      const late = setTimeout(() => {
+        // The header makes Node close the connection once this is sent.
+        sendProblem(reply.header('connection', 'close'), problemOf('request-timeout', lateBody(limits.bodyMs)));
+      }, limits.bodyMs).unref();
+      payload.once('end', () => clearTimeout(late));
+      reply.raw.once('close', () => clearTimeout(late));
+    });
   });
-  fastify.addHook('onSend', async ({ raw }, reply, payload) => {
+  fastify.addHook('onSend', ({ raw }, reply, payload, done) => {
     const { socket } = raw;
     // What a test injects comes over no connection.
-    if (!(socket instanceof Socket)) return;
-    if (!raw.complete) endUnread(raw, reply, isStream(payload), limits.lingerMs);
-    // A stream may have nothing to say for a while. Node sets another time again when the answer is sent.
-    if (!isStream(payload)) socket.setTimeout(limits.answerMs);
+    if (socket instanceof Socket) {
+      if (!raw.complete) endUnread(raw, reply, isStream(payload), limits.lingerMs);
+      // A stream may have nothing to say for a while. Node sets another time again when the answer is sent.
+      if (!isStream(payload)) socket.setTimeout(limits.answerMs);
+    }
+    done();
   });
 }
 

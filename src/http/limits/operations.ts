@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Scope } from '../scopes.js';
 import { type Counters, HOUR_SECONDS, type Run } from './counters.js';
 
@@ -99,5 +99,4 @@ export const rateLimitHeaders = (standings: readonly Standing[]): Readonly<Recor
       };
 
 /** Of a subject nothing is kept that names it. */
-const keyOf = (subject: string, scope: Scope): string =>
-  createHash('sha256').update(`${scope}\n${subject}`).digest('base64url');
+const keyOf = (subject: string, scope: Scope): string => hash('sha256', `${scope}\n${subject}`, 'base64url');
