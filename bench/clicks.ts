@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 export const START_MS = Date.UTC(2022, 9, 5);
 export const DAY_MS = 86_400_000;
 const CLICK_EVERY_MS = 1500;
-const EXAMPLE = new URL('../../examples/promotions/amazon-ads-api-click-credit-2022.json', import.meta.url);
+const EXAMPLE = 'examples/promotions/amazon-ads-api-click-credit-2022.json';
 
 export interface Command {
   readonly type: string;

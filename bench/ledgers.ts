@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { Accounts } from '../src/accounts/accounts.js';
 import { accountDecider } from '../src/accounts/domain/account.js';
 import { Sealer } from '../src/audit/seals/sealer.js';
@@ -15,7 +16,7 @@ import { ReadModels } from '../src/read-models/read-models.js';
 import { loadSettings, type Settings } from '../src/settings.js';
 import { Clicks, type Command, DAY_MS, granted, opened, published } from './clicks.js';
 
-/** Ledgers are made once, from a seed, and kept here; what is measured works on copies. */
+/** Ledgers are made once, from a seed, and kept here, in the project; what is measured works on copies. */
 export const HOME = '.bench';
 const SEED = 'promoledger-1';
 
@@ -47,6 +48,7 @@ const pathOf = (shape: Shape, events: number): string => `${HOME}/${shape}-${eve
 export async function ledgerOf(shape: Shape, events: number): Promise<string> {
   const path = pathOf(shape, events);
   if (existsSync(path)) return path;
+  mkdirSync(HOME, { recursive: true });
   const draft = `${HOME}/draft-${shape}.db`;
   await makeLog(draft, shape, events);
   await makeTheRest(draft, shape);
@@ -59,7 +61,6 @@ export async function ledgerOf(shape: Shape, events: number): Promise<string> {
  * the same commands; spared are HTTP, the checks of what comes from there, and waiting for each before the next.
  */
 export async function makeLog(path: string, shape: Shape, events: number): Promise<void> {
-  mkdirSync(HOME, { recursive: true });
   remove(path);
   const store = SqliteEventStore.open(path);
   const snapshots = new Snapshots(`${path}.snapshots`);
@@ -140,7 +141,8 @@ export function copyOf(path: string, name: string, { models }: { models: boolean
 
 /** With all that lies beside it. */
 export function remove(path: string): void {
-  for (const name of readdirSync(HOME)) if (`${HOME}/${name}`.startsWith(path)) rmSync(`${HOME}/${name}`);
+  const [folder, own] = [dirname(path), basename(path)];
+  for (const name of readdirSync(folder)) if (name.startsWith(own)) rmSync(join(folder, name));
 }
 
 /** Leaves nothing but the ledgers that were made whole. */
