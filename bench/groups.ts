@@ -6,6 +6,8 @@ export interface Group {
   readonly rows: readonly string[];
   /** Ledgers that must be there. */
   readonly needs: readonly Shape[];
+  /** On which part of the events it is measured, unless the whole is asked for; by default all of them. */
+  readonly share?: number;
   /** What is measured, and how. */
   readonly how: string;
   measure(effort: Effort, events: number): Promise<readonly Row[]>;
@@ -44,6 +46,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   memory: {
     rows: ['10'],
     needs: [],
+    share: 0.1,
     how: 'The greatest resident memory of the process as Linux tells it (VmHWM).',
     measure: async (effort, events) => (await import('./rows/memory.js')).memoryRows(effort, events),
   },

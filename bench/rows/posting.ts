@@ -8,9 +8,9 @@ const CONNECTIONS = 50;
 const ARRAY = 50;
 const ACCOUNTS = 50;
 /** Of a full run, in a turn. */
-const REQUESTS = 600;
+const REQUESTS = 400;
 /** Of the ledger: a rebuild under way is let end after each turn. */
-const EVENTS_SHARE = 0.1;
+const EVENTS_SHARE = 0.05;
 const EXPORTS = ['log', 'csv'];
 const LOOKS_MS = 50;
 
