@@ -19,7 +19,7 @@ export async function postingRows(effort: Effort, events: number): Promise<Row[]
   const path = copyOf(await ledgerOf('wide', events * EVENTS_SHARE), 'posting', { models: true });
   const service = await serveLedger(path, { PROMOLEDGER_CHECKPOINT_EVERY: 'off' });
   const clicks = Array.from({ length: ACCOUNTS }, (_, account) => new Clicks(account, 'posting', GOES_ON_MS));
-  const requests = Math.round(REQUESTS * effort.share);
+  const requests = Math.max(CONNECTIONS, Math.round(REQUESTS * effort.share));
   let sent = 0;
   const posting = async () => {
     const body = () => {
