@@ -2,10 +2,15 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 /** What is measured with: an account whose credits pay for its clicks, and clicks without end, the same from one seed. */
-const START_MS = Date.UTC(2022, 9, 5);
+export const START_MS = Date.UTC(2022, 9, 5);
 export const DAY_MS = 86_400_000;
 const CLICK_EVERY_MS = 1500;
-const EXAMPLE = new URL('../../examples/promotions/amazon-ads-api-click-credit-2022.json', import.meta.url);
+const EXAMPLE = 'examples/promotions/amazon-ads-api-click-credit-2022.json';
+
+export interface Command {
+  readonly type: string;
+  readonly data: Record<string, unknown>;
+}
 
 export const advertiserOf = (account: number): string => `advertiser-${account}`;
 export const MARKETPLACE = 'US';
@@ -38,7 +43,7 @@ export class Clicks {
     };
   }
 
-  command(): { type: string; data: Record<string, unknown> } {
+  command(): Command {
     return { type: 'ClickSpent', data: this.data() };
   }
 }
@@ -46,13 +51,13 @@ export class Clicks {
 /** Promotions that grant by hand as much as is asked for, in dollars, so that no rate is needed: one for each credit of an account. */
 const promotionOf = (n: number): string => `bench-${n}`;
 
-export function published(n: number): object {
+export function published(n: number): Command {
   const terms = JSON.parse(readFileSync(EXAMPLE, 'utf8')) as { award: object };
   const award = { ...terms.award, capPerMarketplace: { amount: '10000000000.00', currency: 'USD' } };
   return { type: 'PromotionPublished', data: { promotionId: promotionOf(n), terms: { ...terms, award } } };
 }
 
-export const opened = (account: number): object => ({
+export const opened = (account: number): Command => ({
   type: 'AccountOpened',
   data: {
     advertiserId: advertiserOf(account),
@@ -63,7 +68,7 @@ export const opened = (account: number): object => ({
 });
 
 /** The account's credit number `n`, from so many days after its first click on. */
-export const granted = (account: number, n: number, amount: string, day = 0): object => ({
+export const granted = (account: number, n: number, amount: string, day = 0): Command => ({
   type: 'CreditApplied',
   data: {
     creditId: `credit-${account}-${n}`,

@@ -1,18 +1,32 @@
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { CommandGateway } from '../src/commands/gateway.js';
+import 'reflect-metadata';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { Accounts } from '../src/accounts/accounts.js';
+import { accountDecider } from '../src/accounts/domain/account.js';
+import { Sealer } from '../src/audit/seals/sealer.js';
+import type { Handled } from '../src/commands/facts.js';
+import { Snapshots } from '../src/commands/snapshots.js';
+import { SqliteEventStore } from '../src/event-store/sqlite/sqlite-event-store.js';
+import type { RateBook } from '../src/fx/domain/conversion.js';
 import { createApp } from '../src/main.js';
+import { revisionAt } from '../src/promotions/domain/revisions.js';
+import { offerOf } from '../src/promotions/offers.js';
+import { Promotions } from '../src/promotions/promotions.js';
 import { ReadModels } from '../src/read-models/read-models.js';
 import { loadSettings, type Settings } from '../src/settings.js';
-import { Clicks, DAY_MS, granted, opened, published } from './clicks.js';
+import { Clicks, type Command, DAY_MS, granted, opened, published } from './clicks.js';
 
-/** Ledgers are made once, from a seed, and kept here; what is measured works on copies. */
-const HOME = '.bench';
+/** Ledgers are made once, from a seed, and kept here, in the project; what is measured works on copies. */
+export const HOME = '.bench';
 const SEED = 'promoledger-1';
 
 /** Many accounts side by side, or one that has nearly all the clicks (`deep`) beside one with a hundredth of them. */
-export type Shape = 'wide' | 'deep';
+export const SHAPES = ['wide', 'deep'] as const;
+export type Shape = (typeof SHAPES)[number];
 
-const WIDE_ACCOUNTS = 500;
+/** Of `wide`: so many clicks an account has, and so many accounts there are at least. */
+const CLICKS_EACH = 2000;
+const LEAST_ACCOUNTS = 100;
 /** Of `deep`: the account with all the clicks, and the small one. */
 export const DEEP = 0;
 export const SHALLOW = 1;
@@ -21,73 +35,99 @@ const CREDITS = 12;
 const DAYS = 30;
 /** The clicks of `wide` end here, in the middle of its last credit: what is measured goes on from there, in the order of time. */
 export const GOES_ON_MS = (CREDITS - 0.5) * DAYS * DAY_MS;
-const CHUNK = 500;
+/** Those of `deep`. */
+export const DEEP_MS = GOES_ON_MS / 2;
+const CHUNK = 2000;
 
 export const settingsOf = (path: string): Settings =>
   loadSettings({ PROMOLEDGER_STORE: `sqlite:${path}`, PROMOLEDGER_SCHEDULER: 'off' });
 
-/** A ledger of at least so many events with its read models; made by the service's own gateway when it is not there. */
+const pathOf = (shape: Shape, events: number): string => `${HOME}/${shape}-${events}.db`;
+
+/** A ledger of at least so many events, with what the service keeps beside it; made when it is not there. */
 export async function ledgerOf(shape: Shape, events: number): Promise<string> {
-  const path = `${HOME}/${shape}-${events}.db`;
+  const path = pathOf(shape, events);
   if (existsSync(path)) return path;
-  const draft = `${HOME}/draft.db`;
   mkdirSync(HOME, { recursive: true });
-  remove(draft);
-  process.stderr.write(`making ${path} … `);
-  const startedMs = performance.now();
-  const app = await createApp(settingsOf(draft));
-  await fill(app.get(CommandGateway), app.get(ReadModels), shape, events);
-  await app.close();
-  for (const suffix of SUFFIXES) if (existsSync(draft + suffix)) renameSync(draft + suffix, path + suffix);
-  process.stderr.write(`${Math.round((performance.now() - startedMs) / 1000)} s\n`);
+  const draft = `${HOME}/draft-${shape}.db`;
+  await makeLog(draft, shape, events);
+  await makeTheRest(draft, shape);
+  for (const suffix of SUFFIXES.toReversed()) if (existsSync(draft + suffix)) renameSync(draft + suffix, path + suffix);
   return path;
 }
 
-async function fill(gateway: CommandGateway, models: ReadModels, shape: Shape, events: number): Promise<void> {
-  const submit = async (commands: readonly object[]): Promise<void> => {
-    const results = await gateway.submit(commands);
-    const refused = results.find(({ status }) => status === 'rejected');
-    if (refused) throw new Error(JSON.stringify(refused));
-  };
-  const days = shape === 'deep' ? DAYS / 2 : DAYS;
-  for (let n = 0; n < CREDITS; n += 1) await submit([published(n)]);
-  const accounts = shape === 'deep' ? 2 : WIDE_ACCOUNTS;
-  for (let account = 0; account < accounts; account += 1) {
-    await submit([opened(account)]);
-    for (let n = 0; n < CREDITS; n += 1) await submit([granted(account, n, '30000.00', n * days)]);
-  }
-  const shares = shape === 'deep' ? [events, Math.ceil(events / 100)] : Array<number>(accounts).fill(events / accounts);
-  // Evenly over the time in which there are credits.
-  const clicks = shares.map(
-    (share, account) => new Clicks(account, SEED, 0, Math.floor((GOES_ON_MS * (days / DAYS)) / share)),
+/**
+ * The log alone. It is the service's own code that decides and appends, so the events are those that it would have made of
+ * the same commands; spared are HTTP, the checks of what comes from there, and waiting for each before the next.
+ */
+export async function makeLog(path: string, shape: Shape, events: number): Promise<void> {
+  remove(path);
+  const store = SqliteEventStore.open(path);
+  const snapshots = new Snapshots(`${path}.snapshots`);
+  const promotions = new Promotions(store);
+  const accounts = new Accounts(
+    store,
+    accountDecider,
+    async (promotionId, at) => offerOf(revisionAt((await promotions.stateOf(promotionId)).revisions, at)),
+    async () => NO_RATES,
+    snapshots,
   );
-  const left = [...shares];
-  for (let sent = 0; left.some((count) => count > 0);) {
-    const chunk: object[] = [];
-    for (let account = 0; account < accounts; account += 1) {
-      // Each account its part in each chunk, so that the log is in about the order of time.
-      const part = Math.min(left[account]!, Math.max(1, Math.round((CHUNK * shares[account]!) / events)));
-      for (let n = 0; n < part; n += 1) chunk.push(clicks[account]!.command());
-      left[account]! -= part;
-    }
-    await submit(chunk);
-    sent += chunk.length;
-    if (sent % 50_000 < chunk.length) await models.caughtUp();
+  const state = async (handler: Accounts | Promotions, commands: readonly Command[]): Promise<void> => {
+    const stated = await Promise.all(commands.map(({ type, data }) => handler.handle(type, data, data)));
+    stated.forEach(assertAppended);
+  };
+  for (const chunk of commandsOf(shape, events)) {
+    await state(chunk[0]!.type === 'PromotionPublished' ? promotions : accounts, chunk);
   }
-  await models.caughtUp();
+  await store.close();
+  snapshots.close();
 }
 
-const SUFFIXES = [
-  '',
-  '-wal',
-  '.models',
-  '.models-wal',
-  '.snapshots',
-  '.snapshots-wal',
-  '.seals',
-  '.seals-wal',
-  '.notices',
-];
+const NO_RATES: RateBook = { rates: () => [], commonBases: () => [] };
+
+function assertAppended({ outcome }: Handled): void {
+  if (outcome.status !== 'appended') throw new Error(`a command was not appended: ${JSON.stringify(outcome)}`);
+}
+
+/** What a ledger is told, in chunks: each account has its part in each, so that the log is in about the order of time. */
+export function* commandsOf(shape: Shape, events: number): Generator<readonly Command[]> {
+  yield upTo(CREDITS, published);
+  const isDeep = shape === 'deep';
+  const shares = isDeep ? [events, events / 100] : sharesOf(events, Math.max(LEAST_ACCOUNTS, events / CLICKS_EACH));
+  const amount = isDeep ? '100000.00' : '30000.00';
+  const days = isDeep ? DAYS / 2 : DAYS;
+  for (let account = 0; account < shares.length; account += 1) {
+    yield [opened(account)];
+    yield upTo(CREDITS, (n) => granted(account, n, amount, n * days));
+  }
+  const endMs = isDeep ? DEEP_MS : GOES_ON_MS;
+  const clicks = shares.map((share, account) => new Clicks(account, SEED, 0, Math.floor(endMs / share)));
+  const turns = Math.ceil(events / CHUNK);
+  for (let turn = 0; turn < turns; turn += 1) {
+    yield shares.flatMap((share, account) => {
+      const partUntil = (end: number) => Math.round((share * end) / turns);
+      return upTo(partUntil(turn + 1) - partUntil(turn), () => clicks[account]!.command());
+    });
+  }
+}
+
+const sharesOf = (events: number, accounts: number): number[] => upTo(accounts, () => events / accounts);
+const upTo = <T>(count: number, make: (n: number) => T): T[] => Array.from({ length: count }, (_, n) => make(n));
+
+/** The read models, and the seals of a ledger that is served later: sealing in the background would be measured, too. */
+async function makeTheRest(path: string, shape: Shape): Promise<void> {
+  const app = await createApp(settingsOf(path));
+  const models = app.get(ReadModels);
+  const head = await models.head();
+  while (!(await models.runner.reached(head, A_WHILE_MS)));
+  while (shape === 'wide' && !(await app.get(Sealer).reached(head, A_WHILE_MS)));
+  await app.close();
+}
+
+const A_WHILE_MS = 60_000;
+
+/** What a ledger is made of; the log first. */
+const SUFFIXES = ['', '-wal', '.models', '.models-wal', '.snapshots', '.snapshots-wal', '.seals', '.seals-wal'];
 
 /** A copy to write to; it is the caller's to remove. `models`: with the read models and what else lies beside it. */
 export function copyOf(path: string, name: string, { models }: { models: boolean }): string {
@@ -99,7 +139,27 @@ export function copyOf(path: string, name: string, { models }: { models: boolean
   return copy;
 }
 
+/** With all that lies beside it. */
 export function remove(path: string): void {
-  for (const suffix of SUFFIXES) rmSync(path + suffix, { force: true });
-  rmSync(`${path}-shm`, { force: true });
+  const [folder, own] = [dirname(path), basename(path)];
+  for (const name of readdirSync(folder)) if (name.startsWith(own)) rmSync(join(folder, name));
+}
+
+/** Leaves nothing but the ledgers that were made whole. */
+export function tidy(): void {
+  if (!existsSync(HOME)) return;
+  for (const name of readdirSync(HOME)) {
+    if (!/^(wide|deep)-\d+\.db/.test(name)) rmSync(`${HOME}/${name}`, { recursive: true, force: true });
+  }
+}
+
+/** `node dist/bench/ledgers.js wide 1000000`. */
+if (process.argv[1] === import.meta.filename) {
+  const [shape, events] = [SHAPES.find((each) => each === process.argv[2]), Number(process.argv[3])];
+  if (!shape || !Number.isSafeInteger(events) || events < CHUNK) {
+    throw new Error(`tell a shape, ${SHAPES.join(' or ')}, and how many events, from ${CHUNK} on`);
+  }
+  const startedMs = performance.now();
+  const path = await ledgerOf(shape, events);
+  console.log(`${path} is there after ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
 }

@@ -8,11 +8,15 @@ export interface Contestant {
 /** What a row of the table says. */
 export interface Row {
   readonly number: string;
+  /** What is measured, and behind ` | ` what it is measured against. */
   readonly measure: string;
   readonly figure: string;
   readonly reference: string;
   readonly ratio: string;
+  /** The least and the greatest ratio of a turn. */
+  readonly spread?: string;
   readonly target: string;
+  /** Null: there is nothing to be met. */
   readonly met: boolean | null;
   readonly note?: string;
 }
@@ -24,26 +28,32 @@ export interface Effort {
   readonly share: number;
 }
 
-/** Work per second of each contestant: the medians of `rounds` turns, taken alternately after one to warm up. */
+/** What a contestant came to in each of its turns. */
+export type Turns = readonly number[];
+
+/** Work per second of each contestant in `rounds` turns, taken alternately after one to warm up. */
 export async function alternately<const Names extends string>(
   contestants: Readonly<Record<Names, Contestant>>,
   { rounds }: Effort,
-): Promise<Record<Names, number>> {
+): Promise<Record<Names, Turns>> {
   const names = Object.keys(contestants) as Names[];
   const rates = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Names, number[]>;
-  for (let round = 0; round <= rounds; round += 1) {
-    for (const name of names) {
-      globalThis.gc?.();
-      const startedMs = performance.now();
-      const { done, ms = performance.now() - startedMs } = await contestants[name].run();
-      if (round > 0) rates[name].push((done / ms) * 1000);
+  try {
+    for (let round = 0; round <= rounds; round += 1) {
+      for (const name of names) {
+        globalThis.gc?.();
+        const startedMs = performance.now();
+        const { done, ms = performance.now() - startedMs } = await contestants[name].run();
+        if (round > 0) rates[name].push((done / ms) * 1000);
+      }
     }
+  } finally {
+    for (const name of names) await contestants[name].close?.();
   }
-  for (const name of names) await contestants[name].close?.();
-  return Object.fromEntries(names.map((name) => [name, median(rates[name])])) as Record<Names, number>;
+  return rates;
 }
 
-export function median(values: readonly number[]): number {
+export function median(values: Turns): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
@@ -52,21 +62,39 @@ export function median(values: readonly number[]): number {
 /** `12,345/s`. */
 export const perSecond = (rate: number): string => `${Math.round(rate).toLocaleString('en-US')}/s`;
 
-/** A row whose figure must be at least `target` times its reference. */
+export const milliseconds = (ms: number): string => (ms < 10 ? `${ms.toFixed(3)} ms` : `${Math.round(ms)} ms`);
+
+/** What one of them took, in ms, of rates per second. */
+export const msEach = (rates: Turns): Turns => rates.map((rate) => 1000 / rate);
+
+const plain = (ratio: number): string => (ratio < 100 ? ratio.toFixed(2) : Math.round(ratio).toLocaleString('en-US'));
+
+/**
+ * Turn by turn, and then the median: what disturbs the machine for a while disturbs both of a turn. It may be a little
+ * other than the ratio of the two medians shown.
+ */
+export function compared(figure: Turns, reference: Turns) {
+  const ratios = figure.map((each, turn) => each / reference[turn]!);
+  const ratio = median(ratios);
+  const spread = `${plain(Math.min(...ratios))} to ${plain(Math.max(...ratios))}`;
+  return { ratio, told: { ratio: plain(ratio), spread } };
+}
+
+/** A row whose figure, in work per second, must be at least `target` times its reference. */
 export function atLeast(
   number: string,
   measure: string,
-  [figure, reference]: readonly [number, number],
+  [figure, reference]: readonly [Turns, Turns],
   target: number,
   note?: string,
 ): Row {
-  const ratio = figure / reference;
+  const { ratio, told } = compared(figure, reference);
   return {
     number,
     measure,
-    figure: perSecond(figure),
-    reference: perSecond(reference),
-    ratio: ratio.toFixed(2),
+    figure: perSecond(median(figure)),
+    reference: perSecond(median(reference)),
+    ...told,
     target: `≥ ${target}`,
     met: ratio >= target,
     ...(note === undefined ? {} : { note }),
@@ -77,21 +105,19 @@ export function atLeast(
 export function atMost(
   number: string,
   measure: string,
-  [figureMs, referenceMs]: readonly [number, number],
+  [figureMs, referenceMs]: readonly [Turns, Turns],
   target: number,
   note?: string,
 ): Row {
-  const ratio = figureMs / referenceMs;
+  const { ratio, told } = compared(figureMs, referenceMs);
   return {
     number,
     measure,
-    figure: milliseconds(figureMs),
-    reference: milliseconds(referenceMs),
-    ratio: ratio.toFixed(2),
+    figure: milliseconds(median(figureMs)),
+    reference: milliseconds(median(referenceMs)),
+    ...told,
     target: `≤ ${target}`,
     met: ratio <= target,
     ...(note === undefined ? {} : { note }),
   };
 }
-
-export const milliseconds = (ms: number): string => (ms < 10 ? `${ms.toFixed(3)} ms` : `${Math.round(ms)} ms`);

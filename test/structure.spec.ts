@@ -70,7 +70,7 @@ const RULES: readonly Rule[] = [
     files: /^src\/(accounts|audit|campaigns|commands|fx|promotions|read-models)\/[a-z-]+\.ts$/,
     may: /^(projections|src\/(kernel|commands|read-models|audit|[a-z-]+\/domain|accounts|campaigns|fx|notices|promotions))\/(?!http\/)|^src\/event-store\/event-store\.ts$/,
     types: /^src\/settings\.ts$/,
-    packages: /^(rxjs|node:(crypto|util|sqlite|timers\/promises|worker_threads))$/,
+    packages: /^(rxjs|node:(crypto|os|util|sqlite|timers\/promises|worker_threads))$/,
   },
   // Tells what the read models make known, and sends it over HTTP: beside the ledger, which knows nothing of it.
   {

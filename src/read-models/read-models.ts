@@ -40,7 +40,8 @@ export class NotCaughtUpError extends Error {
 /** How files of read models are written. */
 export interface Writing {
   readonly writer: ModelsWriter;
-  open(path: string): Promise<ModelsWriter>;
+  /** `givesWay`: to whatever else the machine has to do. */
+  open(path: string, options?: { readonly givesWay: boolean }): Promise<ModelsWriter>;
 }
 
 /** All read models and what keeps them up. They can be thrown away at any time; the log is the truth. */
@@ -157,7 +158,7 @@ export class ReadModels {
     if (!writing) return this.runner.rebuild();
     const path = `${this.db.path}.next`;
     removeFiles(path);
-    const writer = await writing.open(path);
+    const writer = await writing.open(path, { givesWay: true });
     const next = new ReadModelRunner(this.store, writer);
     let isPaused = false;
     try {

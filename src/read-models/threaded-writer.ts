@@ -10,6 +10,8 @@ export interface ThreadData {
   readonly path: string;
   /** What the service's clock is fixed to; null: it runs. */
   readonly fixedNow: Instant | null;
+  /** To whatever else the machine has to do. */
+  readonly givesWay: boolean;
 }
 
 /** What the thread is asked, each answered in turn. Events travel as JSON: it is cheaper to clone than what it says. */
@@ -27,9 +29,9 @@ const HAS_THREAD = import.meta.url.endsWith('.js');
 /** Writes a file of read models: in a thread of its own where there is one, else in this. */
 export async function openWriter(
   path: string,
-  { clock, fixedNow }: { clock: () => Instant; fixedNow: Instant | null },
+  { clock, fixedNow, givesWay }: { clock: () => Instant; fixedNow: Instant | null; givesWay: boolean },
 ): Promise<ModelsWriter> {
-  if (HAS_THREAD) return ThreadedWriter.open({ path, fixedNow });
+  if (HAS_THREAD) return ThreadedWriter.open({ path, fixedNow, givesWay });
   const db = new ReadModelDatabase(path);
   return new LocalWriter(db, new Models(db, clock).all, true);
 }

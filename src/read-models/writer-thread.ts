@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { recordedOf } from '../event-store/event-store.js';
 import { instantOf } from '../kernel/instant.js';
@@ -7,7 +8,9 @@ import type { Order, Reply, ThreadData } from './threaded-writer.js';
 import { LocalWriter, ModelsStorageError } from './writer.js';
 
 /** The thread of a ThreadedWriter: does what it is told, one thing after the other. */
-const { path, fixedNow } = workerData as ThreadData;
+const { path, fixedNow, givesWay } = workerData as ThreadData;
+// A thread has a priority of its own on Linux; elsewhere it would be that of the whole process.
+if (givesWay && process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 const db = new ReadModelDatabase(path);
 const writer = new LocalWriter(db, new Models(db, () => fixedNow ?? instantOf(Date.now())).all);
 

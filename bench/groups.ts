@@ -1,0 +1,65 @@
+import type { Shape } from './ledgers.js';
+import type { Effort, Row } from './measure.js';
+
+/** Rows that are measured together, in a process of their own: no row's heap weighs on another's. */
+export interface Group {
+  readonly rows: readonly string[];
+  /** Ledgers that must be there. */
+  readonly needs: readonly Shape[];
+  /** On which part of the events it is measured, unless the whole is asked for; by default all of them. */
+  readonly share?: number;
+  /** What is measured, and how. */
+  readonly how: string;
+  measure(effort: Effort, events: number): Promise<readonly Row[]>;
+}
+
+/** Loaded when they are measured: some of them need what `bench/peers` installs. */
+export const GROUPS: Readonly<Record<string, Group>> = {
+  commands: {
+    rows: ['1', '2', '3'],
+    needs: ['wide'],
+    how:
+      'Clicks on the accounts of the ledger, by the service’s own application service (decide, append, acknowledge) in this ' +
+      'process, each sent when the one before is acknowledged. By hand: the same rows, decided beforehand, written into ' +
+      'a copy of the same ledger in one transaction each, or all that arrive in a turn of the event loop. Emmett appends ' +
+      'the same events, decided beforehand, to an empty file that is equally durable.',
+    measure: async (effort, events) => (await import('./rows/commands.js')).commandRows(effort, events),
+  },
+  http: {
+    rows: ['4', '5'],
+    needs: ['wide'],
+    how:
+      'The built service in a process of its own, 50 connections, clicks of 50 accounts. A turn ends when questions include ' +
+      'what was posted: read models and seals are kept up. Against a Nest application on Fastify with the same route, ' +
+      'which checks the same commands by class-validator and does nothing else.',
+    measure: async (effort, events) => (await import('./rows/http.js')).httpRows(effort, events),
+  },
+  questions: {
+    rows: ['8', '9'],
+    needs: ['deep'],
+    how:
+      'Balances at instants and positions spread over the whole history, other ones in each turn, from the read models’ file. ' +
+      'The fold reads the account’s events and folds them by the projection that the replay uses; both must give the same ' +
+      'balance.',
+    measure: async (effort, events) => (await import('./rows/questions.js')).questionRows(effort, events),
+  },
+  memory: {
+    rows: ['10'],
+    needs: [],
+    share: 0.1,
+    how: 'The greatest resident memory of the process as Linux tells it (VmHWM).',
+    measure: async (effort, events) => (await import('./rows/memory.js')).memoryRows(effort, events),
+  },
+  start: {
+    rows: ['11'],
+    needs: ['wide'],
+    how: 'From starting the process to the first 200 of /health/ready, files in the cache of the operating system.',
+    measure: async (effort, events) => (await import('./rows/start.js')).startRows(effort, events),
+  },
+  posting: {
+    rows: ['13'],
+    needs: [],
+    how: 'Arrays of 50 clicks over 50 connections.',
+    measure: async (effort, events) => (await import('./rows/posting.js')).postingRows(effort, events),
+  },
+};
