@@ -82,10 +82,10 @@ export class CommandGateway {
 
   private async handle({ type, data }: Command, warrant: Warrant | undefined): Promise<ItemResult> {
     const handler = this.handlers.get(type)!;
-    const said: Record<string, unknown> = {};
-    for (const name of handler.facts.get(type)!.optional ?? []) said[name] = undefined;
-    const handled = await handler.handle(type, data, Object.assign(said, data), warrant);
-    return answer(type, handled);
+    const { optional = [] } = handler.facts.get(type)!;
+    const said =
+      optional.length === 0 ? data : { ...Object.fromEntries(optional.map((name) => [name, undefined])), ...data };
+    return answer(type, await handler.handle(type, data, said, warrant));
   }
 
   /** The command, valid and normalised, or every fault found in it. */

@@ -89,8 +89,8 @@ export class CommandHandling<State, Command, Event extends EventLike> {
     let before = inMemory ?? (await this.states.load(stream));
     /** Whether the state was read since the commands came: then it is one that they may be answered by. */
     let isFresh = !inMemory;
-    const ids = idsNeeded(this.decider, batch);
     if (inMemory && (await this.isAppendedAsNew(stream, inMemory, batch, deciding))) return;
+    const ids = idsNeeded(this.decider, batch);
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       const known = await this.store.find(stream, ids, { through: before.revision });
       const decided = decideAll(this.decider, batch, before, known);

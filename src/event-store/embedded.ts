@@ -1,12 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Observable } from 'rxjs';
 import { EventStore, StoreUnavailableError, type LogFilter, type Position, type Recorded } from './event-store.js';
+import { RecentEvents, type Sized } from './recent-events.js';
 
 /** How many events are read, or looked at, before the event loop gets its turn. */
 export const PAGE = 1000;
-
-/** So many of the last events are kept for followers, who all want them at once. */
-const RECENT = 4 * PAGE;
 
 /** Reads the log's events whose positions lie in (`after`, `through`]. */
 export type LogReader = (after: Position, through: Position) => readonly Recorded[];
@@ -18,8 +16,7 @@ export type LogReader = (after: Position, through: Position) => readonly Recorde
  */
 export abstract class EmbeddedEventStore extends EventStore {
   readonly #followers = new Set<Follower>();
-  /** The end of the log without a gap, or nothing. */
-  #recent: Recorded[] = [];
+  readonly #recent = new RecentEvents();
   #isOpen = true;
 
   /** The position of the last committed event. */
@@ -43,10 +40,8 @@ export abstract class EmbeddedEventStore extends EventStore {
   }
 
   /** To be called after each commit, with its events where they are at hand: each follower would read them again. */
-  protected wakeFollowers(committed: readonly Recorded[] = []): void {
-    const goesOn = committed[0]?.position === (this.#recent.at(-1)?.position ?? 0n) + 1n;
-    if (!goesOn || this.#recent.length > 2 * RECENT) this.#recent = goesOn ? this.#recent.slice(-RECENT) : [];
-    this.#recent.push(...committed);
+  protected wakeFollowers(committed: readonly Sized[] = []): void {
+    this.#recent.add(committed);
     for (const follower of this.#followers) follower.wake();
   }
 
@@ -134,10 +129,8 @@ export abstract class EmbeddedEventStore extends EventStore {
   }
 
   #recentBetween(after: Position, through: Position, filter: LogFilter | undefined): Recorded[] | undefined {
-    const first = this.#recent[0]?.position;
-    if (first === undefined || after + 1n < first || through > this.#recent.at(-1)!.position) return undefined;
-    const window = this.#recent.slice(Number(after + 1n - first), Number(through + 1n - first));
-    return filter
+    const window = this.#recent.between(after, through);
+    return window && filter
       ? window.filter(({ stream }) => filter.streamPrefixes.some((prefix) => stream.startsWith(prefix)))
       : window;
   }

@@ -35,18 +35,15 @@ export interface Recorded extends NewEvent {
   readonly recordedAt: Instant;
 }
 
-/** What stores that keep events as text were given by them, so that it need not be written again. */
-const texts = new WeakMap<Recorded, () => string>();
-
-/** An event that was read as text: `text` makes of it what `textOf` tells. */
-export function keptAsText<Event extends Recorded>(event: Event, text: () => string): Event {
-  texts.set(event, text);
-  return event;
+/** An event of a store that keeps text, so that it need not be written as JSON again. */
+export abstract class EventAsText {
+  /** What `textOf` tells of it. */
+  abstract text(): string;
 }
 
 /** An event as a line of JSON, its position a string: how events travel to other threads. `recordedOf` reads it. */
 export const textOf = (event: Recorded): string =>
-  texts.get(event)?.() ?? JSON.stringify({ ...event, position: event.position.toString() });
+  event instanceof EventAsText ? event.text() : JSON.stringify({ ...event, position: event.position.toString() });
 
 export function recordedOf(text: string): Recorded {
   const event = JSON.parse(text) as Omit<Recorded, 'position'> & { position: string };

@@ -137,15 +137,23 @@ const withCredit = (
   credits: state.credits.map((credit) => (credit.creditId === creditId ? change(credit) : credit)),
 });
 
-const withParts = (
+/** Each credit is changed once, by all that the parts take from it. */
+function withParts(
   state: AccountState,
   parts: readonly CreditPart[],
   change: (credit: CreditState, amount: bigint) => CreditState,
-): AccountState =>
-  parts.reduce(
-    (changed, { creditId, amount }) => withCredit(changed, creditId, (credit) => change(credit, minorOf(amount))),
-    state,
-  );
+): AccountState {
+  if (parts.length === 0) return state;
+  const amounts = new Map<string, bigint>();
+  for (const { creditId, amount } of parts) {
+    amounts.set(creditId, (amounts.get(creditId) ?? 0n) + minorOf(amount));
+  }
+  const credits = state.credits.map((credit) => {
+    const amount = amounts.get(credit.creditId);
+    return amount === undefined ? credit : change(credit, amount);
+  });
+  return { ...state, credits };
+}
 
 function idOf(event: AccountEvent): string {
   switch (event.type) {

@@ -1,10 +1,5 @@
-import {
-  StoreUnavailableError,
-  type AppendConflict,
-  type Appended,
-  type ExpectedRevision,
-  type Recorded,
-} from '../event-store.js';
+import { StoreUnavailableError, type AppendConflict, type Appended, type ExpectedRevision } from '../event-store.js';
+import type { StoredEvent } from './stored-event.js';
 
 /** Appends that wait for their group, and what a group comes to. */
 export type StreamEnd = readonly [streamId: number | undefined, lastRevision: number];
@@ -16,7 +11,7 @@ export interface LogState {
   recordedAtMs: number;
   readonly types: Map<string, number>;
   /** The group's events, when somebody follows. */
-  readonly added: Recorded[];
+  readonly added: StoredEvent[];
 }
 
 export interface NewRow {

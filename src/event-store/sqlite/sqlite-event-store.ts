@@ -25,7 +25,8 @@ import {
   reading,
   type StreamEnd,
 } from './pending.js';
-import { all, eventOf, eventsOf, one, prepareLog, prepareStatements, type Statements } from './statements.js';
+import { all, eventsOf, one, prepareLog, prepareStatements, type Statements } from './statements.js';
+import { StoredEvent } from './stored-event.js';
 
 /** So many events share a commit at most: a group is one turn of the event loop. */
 const GROUP_EVENTS = 1000;
@@ -240,7 +241,7 @@ export class SqliteEventStore extends EmbeddedEventStore {
       state.recordedAtMs = Math.max(state.recordedAtMs, recordedMs);
       this.#statements.addEvent.run(position, streamId, revision, typeId, key, data, metadata, recordedMs);
       if (this.isFollowed) {
-        state.added.push(eventOf([stream, revision, position, recordedMs, type, key, data, metadata]));
+        state.added.push(new StoredEvent([stream, revision, position, recordedMs, type, key, data, metadata]));
       }
       return [revision, position];
     });

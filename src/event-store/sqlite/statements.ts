@@ -1,8 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { type Instant, instantOf } from '../../kernel/instant.js';
 import { PAGE } from '../embedded.js';
-import { type EventMetadata, keptAsText, type LogFilter, type Recorded } from '../event-store.js';
-import { reading } from './pending.js';
+import type { LogFilter } from '../event-store.js';
+import { type EventRow, StoredEvent } from './stored-event.js';
 
 /** The statements of a ledger, prepared once. Rows come as arrays: they are read by the million. */
 export type Statements = ReturnType<typeof prepareStatements>;
@@ -11,8 +10,6 @@ const EVENT = `
   SELECT s.name, e.revision, e.position, e.recorded_at, t.name, e.key, e.data, e.metadata
   FROM events e CROSS JOIN streams s USING (stream_id) CROSS JOIN types t USING (type_id)
 `;
-
-type EventRow = [string, number, number, number, string, string, string, string];
 
 export function prepareStatements(db: DatabaseSync) {
   const prepare = (sql: string) => {
@@ -58,33 +55,5 @@ export const one = <Row>(statement: StatementSync, ...parameters: (string | numb
 export const all = <Row>(statement: StatementSync, ...parameters: (string | number)[]) =>
   statement.all(...parameters) as unknown as Row[];
 
-export const eventsOf = (statement: StatementSync, ...parameters: (string | number)[]): Recorded[] =>
-  all<EventRow>(statement, ...parameters).map(eventOf);
-
-/** Most of those who are given an event pass it on, or ask for its type alone: what is JSON is read when it is wanted. */
-export function eventOf([stream, revision, position, recordedAtMs, type, key, data, metadata]: EventRow): Recorded {
-  const id = `${type}:${key}`;
-  let [readData, readMetadata]: [object?, EventMetadata?] = [];
-  let recordedAt: Instant | undefined;
-  const event: Recorded = {
-    stream,
-    revision,
-    position: BigInt(position),
-    get recordedAt() {
-      return (recordedAt ??= instantOf(recordedAtMs));
-    },
-    id,
-    type,
-    get data() {
-      return (readData ??= reading(() => JSON.parse(data) as object));
-    },
-    get metadata() {
-      return (readMetadata ??= reading(() => JSON.parse(metadata) as EventMetadata));
-    },
-  };
-  const text = () =>
-    `{"stream":${JSON.stringify(stream)},"revision":${revision},"position":"${position}",` +
-    `"recordedAt":"${event.recordedAt}","id":${JSON.stringify(id)},"type":${JSON.stringify(type)},` +
-    `"data":${data},"metadata":${metadata}}`;
-  return keptAsText(event, text);
-}
+export const eventsOf = (statement: StatementSync, ...parameters: (string | number)[]): StoredEvent[] =>
+  all<EventRow>(statement, ...parameters).map((row) => new StoredEvent(row));
