@@ -32,6 +32,8 @@ export interface Checkpoint {
 export interface ReadModel {
   /** Writes what the event says, or nothing when it is not the model's. Called in position order, in a transaction. */
   apply(event: Recorded): void;
+  /** Writes what it kept back so far, to be written once: called before each commit. */
+  flush?(): void;
   /** What was written since the last commit is gone: drops whatever is remembered outside the tables. */
   forget(): void;
 }

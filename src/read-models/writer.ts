@@ -37,6 +37,7 @@ export class LocalWriter implements ModelsWriter {
     try {
       this.db.begin();
       for (const event of events) for (const model of this.models) model.apply(event);
+      for (const model of this.models) model.flush?.();
       this.db.commit(events.at(-1)!);
     } catch (error) {
       this.db.rollback();
