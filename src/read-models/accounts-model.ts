@@ -81,6 +81,22 @@ interface Line {
   readonly billableMinor: bigint;
 }
 
+/** So many accounts and credits are remembered: all are forgotten when there are more. */
+const REMEMBERED = 100_000;
+
+/** What never changes of an account. */
+export interface KnownAccount {
+  readonly id: number;
+  readonly currency: string;
+  /** By creditId, as they are asked for. */
+  readonly credits: Map<string, KnownCredit>;
+}
+
+export interface KnownCredit {
+  readonly id: number;
+  readonly promotionId: string;
+}
+
 /**
  * The accounts, their facts, credits and statement lines. What credits hold and have drawn, and what accounts are
  * billed, are sums over both time axes and lie in lanes. Decisions are in the events; nothing is decided here. A lapse
@@ -91,8 +107,11 @@ export class AccountsModel implements ReadModel {
   readonly credits: Lanes;
   /** By account: what spend, reversals and revocations put on the bill. */
   readonly bills: Lanes;
+  /** By stream. */
+  private readonly known = new Map<string, KnownAccount>();
+  private remembered = 0;
   private readonly statements: Record<
-    'account' | 'open' | 'fact' | 'credit' | 'applied' | 'revoke' | 'sweep' | 'line',
+    'account' | 'open' | 'fact' | 'credit' | 'end' | 'applied' | 'revoke' | 'sweep' | 'line',
     Statement
   >;
 
@@ -101,12 +120,13 @@ export class AccountsModel implements ReadModel {
     this.credits = new Lanes(db, 'credit_lanes', ['held', 'drawn']);
     this.bills = new Lanes(db, 'bill_lanes', ['billed']);
     this.statements = {
-      account: db.prepare('SELECT id FROM accounts WHERE advertiser_id = ? AND marketplace = ?'),
+      account: db.prepare('SELECT id, currency FROM accounts WHERE advertiser_id = ? AND marketplace = ?'),
       open: db.prepare(`INSERT INTO accounts (advertiser_id, marketplace, currency, position, opened_at)
         VALUES (?, ?, ?, ?, ?)`),
       fact: db.prepare('INSERT INTO account_facts (account, kind, effective, position, value) VALUES (?, ?, ?, ?, ?)'),
-      credit: db.prepare(`SELECT id, expires_at AS expiresAt, swept_position AS swept FROM credits
+      credit: db.prepare(`SELECT id, promotion_id AS promotionId FROM credits
         WHERE account = ? AND credit_id = ?`),
+      end: db.prepare('SELECT expires_at AS expiresAt, swept_position AS swept FROM credits WHERE id = ?'),
       applied:
         db.prepare(`INSERT INTO credits (account, credit_id, promotion_id, position, applied_at, expires_at, sweepable_at, data)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`),
@@ -126,7 +146,7 @@ export class AccountsModel implements ReadModel {
       this.statements.open.run(advertiserId, marketplace, currency, event.position, epochMs(occurredAt));
       return;
     }
-    const account = this.accountOf(fact.data.advertiserId, fact.data.marketplace);
+    const account = this.accountOf(event.stream, fact.data);
     switch (fact.type) {
       case 'AccountStandingChanged':
         return this.state(account, 'standing', event, fact.data.occurredAt, fact.data.standing);
@@ -155,11 +175,11 @@ export class AccountsModel implements ReadModel {
       }
       case 'CreditRevoked': {
         const { creditId, occurredAt: at } = fact.data;
-        const credit = this.creditOf(account, creditId);
-        this.statements.revoke.run(event.position, epochMs(at), credit.id);
+        const { id } = this.creditOf(account, creditId);
+        this.statements.revoke.run(event.position, epochMs(at), id);
         // On a credit that has ended it takes what had lapsed already: the lapse is derived and no movement.
         const nothing = { amountMinor: 0n, billableMinor: minorOf(fact.data.clawedBack) };
-        const moved = credit.ended(at) ? nothing : this.move(account, event, fact, at);
+        const moved = this.hasEnded(id, at) ? nothing : this.move(account, event, fact, at);
         return this.book(account, event, { kind: 'credit-revoked', at, creditId, ...moved });
       }
       case 'CreditExpired': {
@@ -175,18 +195,28 @@ export class AccountsModel implements ReadModel {
   forget(): void {
     this.credits.forget();
     this.bills.forget();
+    this.forgetAccounts();
   }
 
-  private state(account: number, kind: 'standing' | 'payment', event: Recorded, at: Instant, value: string): void {
-    this.statements.fact.run(account, kind, epochMs(at), event.position, value);
+  /** The account of a stream. */
+  accountOf(stream: string, { advertiserId, marketplace }: Pick<AccountEvent['data'], 'advertiserId' | 'marketplace'>) {
+    return this.known.get(stream) ?? this.storedAccount(stream, advertiserId, marketplace);
   }
 
-  private applied(account: number, event: Recorded, data: CreditApplied['data']): void {
+  creditOf(account: KnownAccount, creditId: string): KnownCredit {
+    return account.credits.get(creditId) ?? this.storedCredit(account, creditId);
+  }
+
+  private state({ id }: KnownAccount, kind: 'standing' | 'payment', event: Recorded, at: Instant, value: string): void {
+    this.statements.fact.run(id, kind, epochMs(at), event.position, value);
+  }
+
+  private applied(account: KnownAccount, event: Recorded, data: CreditApplied['data']): void {
     const { creditId, appliedAt, expiresAt, sweepableAt } = data;
     const appliedMs = epochMs(appliedAt);
     const amountMinor = minorOf(data.applied);
     const { lastInsertRowid } = this.statements.applied.run(
-      account,
+      account.id,
       creditId,
       data.promotionId,
       event.position,
@@ -200,7 +230,7 @@ export class AccountsModel implements ReadModel {
   }
 
   /** Writes down what the event moves, and answers with what it comes to. A lane knows a line by its position. */
-  private move(account: number, { position }: Recorded, event: Parameters<typeof movementsOf>[0], at: Instant) {
+  private move(account: KnownAccount, { position }: Recorded, event: Parameters<typeof movementsOf>[0], at: Instant) {
     const { billed, credits } = movementsOf(event);
     let amountMinor = 0n;
     for (const { creditId, held, drawn } of byCredit(credits)) {
@@ -210,10 +240,10 @@ export class AccountsModel implements ReadModel {
     return { amountMinor, billableMinor: billed };
   }
 
-  private book(account: number, event: Recorded, line: Line): void {
+  private book({ id }: KnownAccount, event: Recorded, line: Line): void {
     const effectiveMs = epochMs(line.at);
     this.statements.line.run(
-      account,
+      id,
       effectiveMs,
       event.position,
       epochMs(event.recordedAt),
@@ -226,19 +256,36 @@ export class AccountsModel implements ReadModel {
       String(line.amountMinor),
       String(line.billableMinor),
     );
-    if (line.billableMinor !== 0n) this.bills.add(account, effectiveMs, event.position, [line.billableMinor]);
+    if (line.billableMinor !== 0n) this.bills.add(id, effectiveMs, event.position, [line.billableMinor]);
   }
 
-  private accountOf(advertiserId: string, marketplace: string): number {
+  private storedAccount(stream: string, advertiserId: string, marketplace: string): KnownAccount {
     const row = this.statements.account.get(advertiserId, marketplace);
     if (!row) throw new Error(`no account ${advertiserId} ${marketplace} was opened`);
-    return Number(row['id']);
+    const account = { id: Number(row['id']), currency: String(row['currency']), credits: new Map() };
+    if (this.remembered >= REMEMBERED) this.forgetAccounts();
+    this.remembered += 1;
+    this.known.set(stream, account);
+    return account;
   }
 
-  private creditOf(account: number, creditId: string): { id: number; ended(at: Instant): boolean } {
-    const row = this.statements.credit.get(account, creditId);
+  private storedCredit(account: KnownAccount, creditId: string): KnownCredit {
+    const row = this.statements.credit.get(account.id, creditId);
     if (!row) throw new Error(`no credit ${creditId} was applied`);
-    return { id: Number(row['id']), ended: (at) => row['swept'] !== null || epochMs(at) >= Number(row['expiresAt']) };
+    const credit = { id: Number(row['id']), promotionId: String(row['promotionId']) };
+    this.remembered += 1;
+    account.credits.set(creditId, credit);
+    return credit;
+  }
+
+  private forgetAccounts(): void {
+    this.known.clear();
+    this.remembered = 0;
+  }
+
+  private hasEnded(credit: number, at: Instant): boolean {
+    const { expiresAt, swept } = this.statements.end.get(credit)!;
+    return swept !== null || epochMs(at) >= Number(expiresAt);
   }
 }
 

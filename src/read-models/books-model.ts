@@ -3,6 +3,7 @@ import { effectiveAtOf, postingsOf, type Posting, type PostingContext } from '..
 import type { Recorded } from '../event-store/event-store.js';
 import { epochMs } from '../kernel/instant.js';
 import { type Money, moneyOf } from '../kernel/money.js';
+import type { AccountsModel, KnownAccount } from './accounts-model.js';
 import type { ReadModel, ReadModelDatabase, Statement } from './database.js';
 
 /** The kinds of events that make entries, by their number in `ledger_entries`: appended to, never reordered. */
@@ -51,28 +52,20 @@ const SCHEMA = `
   CREATE INDEX IF NOT EXISTS account_clicks ON account_lines (account, click_id) WHERE kind = 'click';
   CREATE INDEX IF NOT EXISTS accounts_by_name ON accounts (${ACCOUNT_NAME})`;
 
-/** So many accounts are remembered. */
-const REMEMBERED_ACCOUNTS = 10_000;
-
-interface RememberedAccount {
-  readonly id: bigint;
-  readonly context: PostingContext;
-}
-
 const HALF = 32n;
 export const joined = (high: bigint, low: bigint): bigint => (high << HALF) + low;
 
 /** Writes down the postings of account events. The accounts model is fed before it: it has the accounts and credits. */
 export class BooksModel implements ReadModel {
   private readonly sections = new Map<string, bigint>();
-  private readonly accounts = new Map<string, RememberedAccount>();
-  private readonly statements: Record<'account' | 'promotion' | 'click' | 'section' | 'open' | 'entry', Statement>;
+  private readonly statements: Record<'click' | 'section' | 'open' | 'entry', Statement>;
 
-  constructor(db: ReadModelDatabase) {
+  constructor(
+    db: ReadModelDatabase,
+    private readonly accounts: AccountsModel,
+  ) {
     db.create(SCHEMA);
     this.statements = {
-      account: db.prepare('SELECT id, currency FROM accounts WHERE advertiser_id = ? AND marketplace = ?'),
-      promotion: db.prepare('SELECT promotion_id AS promotionId FROM credits WHERE account = ? AND credit_id = ?'),
       // Without being told, SQLite would rather look through all lines of the account.
       click: db.prepare(`SELECT product, amount, billable FROM account_lines INDEXED BY account_clicks
         WHERE kind = 'click' AND account = ? AND click_id = ?`),
@@ -89,7 +82,8 @@ export class BooksModel implements ReadModel {
     if (kind < 0 || !stream.startsWith('account-')) return;
     const event = { type, data } as AccountEvent;
     const { marketplace } = event.data;
-    const { id: account, context } = this.accountOf(stream, event);
+    const account = this.accounts.accountOf(stream, event.data);
+    const context = this.contextOf(account);
     const effectiveMs = epochMs(effectiveAtOf(event));
     const sums = new Map<bigint, bigint>();
     for (const posting of postingsOf(event, context)) {
@@ -98,35 +92,19 @@ export class BooksModel implements ReadModel {
     }
     for (const [section, amount] of sums) {
       const [high, low] = [amount >> HALF, BigInt.asUintN(Number(HALF), amount)];
-      this.statements.entry.run(section, effectiveMs, position, account, kind, high, low);
+      this.statements.entry.run(section, effectiveMs, position, account.id, kind, high, low);
     }
   }
 
   forget(): void {
     this.sections.clear();
-    this.accounts.clear();
   }
 
-  /** Accounts are remembered with the promotions of their credits; all are forgotten when they become many. */
-  private accountOf(stream: string, { data: { advertiserId, marketplace } }: AccountEvent): RememberedAccount {
-    const remembered = this.accounts.get(stream);
-    if (remembered) return remembered;
-    const { id, currency } = this.statements.account.get(advertiserId, marketplace) as { id: bigint; currency: string };
-    const promotions = new Map<string, string>();
-    const context: PostingContext = {
-      promotionOf: (creditId) => {
-        const known = promotions.get(creditId);
-        if (known !== undefined) return known;
-        const promotionId = String(this.statements.promotion.get(id, creditId)!['promotionId']);
-        promotions.set(creditId, promotionId);
-        return promotionId;
-      },
-      clickOf: (clickId) => clickIn(this.statements.click.get(id, clickId)!, currency),
+  private contextOf(account: KnownAccount): PostingContext {
+    return {
+      promotionOf: (creditId) => this.accounts.creditOf(account, creditId).promotionId,
+      clickOf: (clickId) => clickIn(this.statements.click.get(account.id, clickId)!, account.currency),
     };
-    if (this.accounts.size >= REMEMBERED_ACCOUNTS) this.accounts.clear();
-    const account = { id, context };
-    this.accounts.set(stream, account);
-    return account;
   }
 
   /** What accounts are billed has no section. */
