@@ -3,9 +3,9 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 import type { Position, Recorded } from '../event-store/event-store.js';
 
 /** Raised with every change to what any model stores: a file of another version is built anew. */
-const MODELS_VERSION = 5;
+const MODELS_VERSION = 6;
 /** Files from this version on can be asked, and written to, by this code: they answer until the new ones are built. */
-const ANSWERS_FROM = 5;
+const ANSWERS_FROM = 6;
 
 /** A reader may hold up a change of the tables for a moment. */
 const BUSY_MS = 5000;
