@@ -28,10 +28,13 @@ export interface Checkpoint {
   readonly searched: Position;
 }
 
+/** An event of before that another one names, by its stream and id: what no table holds, the log has an index of. */
+export type NamedEvents = (stream: string, id: string) => Recorded;
+
 /** Tables kept from the log. A model creates its tables with the database it is constructed with. */
 export interface ReadModel {
   /** Writes what the event says, or nothing when it is not the model's. Called in position order, in a transaction. */
-  apply(event: Recorded): void;
+  apply(event: Recorded, named: NamedEvents): void;
   /** Writes what it kept back so far, to be written once: called before each commit. */
   flush?(): void;
   /** What was written since the last commit is gone: drops whatever is remembered outside the tables. */

@@ -1,5 +1,6 @@
 import type { Subscription } from 'rxjs';
-import type { EventStore, Position, Recorded } from '../event-store/event-store.js';
+import { type EventStore, type Position, type Recorded, StoreUnavailableError } from '../event-store/event-store.js';
+import { namedIdOf } from './books-model.js';
 import { type ModelsWriter, ModelsStorageError } from './writer.js';
 
 /** So many events at most share a transaction: it bounds what a crash makes the next start repeat. */
@@ -189,7 +190,7 @@ export class ReadModelRunner {
       while (this.arrived.length > 0) {
         const startedMs = performance.now();
         const batch = this.arrived.slice(0, TRANSACTION_EVENTS);
-        await this.writer.write(batch);
+        await this.writer.write(batch, await this.namedBy(batch));
         this.arrived.splice(0, batch.length);
         this.committed = batch.at(-1)!.position;
         this.observer.projected(this.committed, batch.length, startedMs);
@@ -203,13 +204,24 @@ export class ReadModelRunner {
         this.follow(this.committed, this.committed);
       }
     } catch (error) {
-      if (error instanceof ModelsStorageError) this.tryAgain(error);
+      if (error instanceof ModelsStorageError || error instanceof StoreUnavailableError) this.tryAgain(error);
       else this.fail(error);
     }
   }
 
+  /** The events that those of the batch name, by the log's own index of ids. */
+  private async namedBy(batch: readonly Recorded[]): Promise<Recorded[]> {
+    const named: Recorded[] = [];
+    for (const [stream, events] of Map.groupBy(batch.filter(namedIdOf), ({ stream }) => stream)) {
+      const ids = events.map((event) => namedIdOf(event)!);
+      const found = await this.store.find(stream, ids, { through: events.at(-1)!.revision });
+      named.push(...found.values());
+    }
+    return named;
+  }
+
   /** What has arrived stays, and is written when it can be: until then answers are of what was written before. */
-  private tryAgain(error: ModelsStorageError): void {
+  private tryAgain(error: Error): void {
     this.observer.held(error);
     if (this.isStopped) return;
     this.retry = setTimeout(() => {

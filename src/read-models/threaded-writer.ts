@@ -15,7 +15,7 @@ export interface ThreadData {
 /** What the thread is asked, each answered in turn. Events travel as JSON: it is cheaper to clone than what it says. */
 export type Order =
   | { readonly do: 'checkpoint' | 'clear' | 'close' }
-  | { readonly do: 'write'; readonly events: string }
+  | { readonly do: 'write'; readonly events: string; readonly named: string }
   | { readonly do: 'searched'; readonly position: Position };
 
 /** An error's class does not travel. */
@@ -62,8 +62,8 @@ export class ThreadedWriter implements ModelsWriter {
     return this.ask({ do: 'checkpoint' });
   }
 
-  async write(events: readonly Recorded[]): Promise<void> {
-    await this.ask({ do: 'write', events: `[${events.map(textOf).join(',')}]` });
+  async write(events: readonly Recorded[], named: readonly Recorded[]): Promise<void> {
+    await this.ask({ do: 'write', events: textOfAll(events), named: textOfAll(named) });
   }
 
   async searched(position: Position): Promise<void> {
@@ -95,3 +95,5 @@ export class ThreadedWriter implements ModelsWriter {
     for (const { reject } of this.waiting.splice(0)) reject(this.ended);
   }
 }
+
+const textOfAll = (events: readonly Recorded[]): string => `[${events.map(textOf).join(',')}]`;

@@ -16,7 +16,7 @@ async function obey(order: Order): Promise<Checkpoint | undefined> {
     case 'checkpoint':
       return writer.checkpoint();
     case 'write':
-      await writer.write(recordedOf(order.events));
+      await writer.write(recordedOf(order.events), recordedOf(order.named));
       return undefined;
     case 'searched':
       await writer.searched(order.position);

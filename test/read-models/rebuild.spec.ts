@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { NewEvent, Recorded } from '../../src/event-store/event-store.js';
+import type { NewEvent } from '../../src/event-store/event-store.js';
 import { MemoryEventStore } from '../../src/event-store/memory/memory-event-store.js';
 import { accountStream } from '../../src/kernel/identifiers.js';
 import { isRefusal } from '../../src/kernel/refusal.js';
@@ -91,9 +91,9 @@ class Held implements ModelsWriter {
   searched = (position: bigint) => this.inner.searched(position);
   clear = () => this.inner.clear();
   close = () => this.inner.close();
-  async write(events: readonly Recorded[]): Promise<void> {
+  async write(...events: Parameters<ModelsWriter['write']>): Promise<void> {
     await this.beforeWrite();
-    await this.inner.write(events);
+    await this.inner.write(...events);
   }
 }
 
@@ -200,9 +200,9 @@ describe('read models whose file cannot be written for a while', () => {
     const [event] = history.events;
     const limit = db.prepare('PRAGMA max_page_count = 40');
     limit.get();
-    await expect(failing.write([event!])).rejects.toThrow(ModelsStorageError);
+    await expect(failing.write([event!], [])).rejects.toThrow(ModelsStorageError);
     const broken = new LocalWriter(db, [{ apply: () => void JSON.parse('{'), forget: () => undefined }]);
-    await expect(broken.write([event!])).rejects.toThrow(SyntaxError);
+    await expect(broken.write([event!], [])).rejects.toThrow(SyntaxError);
     db.close();
   });
 });
