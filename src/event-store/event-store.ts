@@ -44,16 +44,14 @@ export function keptAsText<Event extends Recorded>(event: Event, text: () => str
   return event;
 }
 
-/** An event as JSON, its position a string: how events travel to other threads. `recordedOf` reads it. */
+/** An event as a line of JSON, its position a string: how events travel to other threads. `recordedOf` reads it. */
 export const textOf = (event: Recorded): string =>
   texts.get(event)?.() ?? JSON.stringify({ ...event, position: event.position.toString() });
 
-/** The events of a JSON array of what `textOf` told. */
-export const recordedOf = (text: string): Recorded[] =>
-  (JSON.parse(text) as (Omit<Recorded, 'position'> & { position: string })[]).map(({ position, ...event }) => ({
-    ...event,
-    position: BigInt(position),
-  }));
+export function recordedOf(text: string): Recorded {
+  const event = JSON.parse(text) as Omit<Recorded, 'position'> & { position: string };
+  return Object.assign(event, { position: BigInt(event.position) });
+}
 
 /** The stream's last revision as the writer knows it; `none` for a stream that must not exist yet. */
 export type ExpectedRevision = number | 'none' | 'any';

@@ -12,7 +12,7 @@ export interface ThreadData {
   readonly fixedNow: Instant | null;
 }
 
-/** What the thread is asked, each answered in turn. Events travel as JSON: it is cheaper to clone than what it says. */
+/** What the thread is asked, each answered in turn. Events travel as lines of JSON: text is cheaper to clone than what it says. */
 export type Order =
   | { readonly do: 'checkpoint' | 'clear' | 'close' }
   | { readonly do: 'write'; readonly events: string; readonly named: string }
@@ -96,4 +96,4 @@ export class ThreadedWriter implements ModelsWriter {
   }
 }
 
-const textOfAll = (events: readonly Recorded[]): string => `[${events.map(textOf).join(',')}]`;
+const textOfAll = (events: readonly Recorded[]): string => events.map(textOf).join('\n');

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { recordedOf } from '../event-store/event-store.js';
+import { type Recorded, recordedOf } from '../event-store/event-store.js';
 import { instantOf } from '../kernel/instant.js';
 import { type Checkpoint, ReadModelDatabase } from './database.js';
 import { Models } from './models.js';
@@ -16,7 +16,7 @@ async function obey(order: Order): Promise<Checkpoint | undefined> {
     case 'checkpoint':
       return writer.checkpoint();
     case 'write':
-      await writer.write(recordedOf(order.events), recordedOf(order.named));
+      await writer.write(recordedIn(order.events), [...recordedIn(order.named)]);
       return undefined;
     case 'searched':
       await writer.searched(order.position);
@@ -28,6 +28,12 @@ async function obey(order: Order): Promise<Checkpoint | undefined> {
       db.close();
       return undefined;
   }
+}
+
+/** Each is read when it is its turn, and gone when it is written down: what lives shortly costs the least. */
+function* recordedIn(lines: string): Generator<Recorded> {
+  if (lines === '') return;
+  for (const line of lines.split('\n')) yield recordedOf(line);
 }
 
 let turn: Promise<void> = Promise.resolve();

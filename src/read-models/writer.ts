@@ -36,13 +36,17 @@ export class LocalWriter implements ModelsWriter {
     return this.db.checkpoint();
   }
 
-  async write(events: readonly Recorded[], named: readonly Recorded[]): Promise<void> {
+  async write(events: Iterable<Recorded>, named: readonly Recorded[]): Promise<void> {
     const byId = byStreamAndId(named);
     try {
       this.db.begin();
-      for (const event of events) for (const model of this.models) model.apply(event, byId);
+      let last: Recorded | undefined;
+      for (const event of events) {
+        for (const model of this.models) model.apply(event, byId);
+        last = event;
+      }
       for (const model of this.models) model.flush?.();
-      this.db.commit(events.at(-1)!);
+      this.db.commit(last!);
     } catch (error) {
       this.db.rollback();
       for (const model of this.models) model.forget();
