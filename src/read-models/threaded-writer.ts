@@ -15,7 +15,7 @@ export interface ThreadData {
 /** What the thread is asked, each answered in turn. Events travel as lines of JSON: text is cheaper to clone than what it says. */
 export type Order =
   | { readonly do: 'checkpoint' | 'clear' | 'close' }
-  | { readonly do: 'write'; readonly events: string; readonly named: string }
+  | { readonly do: 'write'; readonly events: string; readonly named: string; readonly after: Position }
   | { readonly do: 'searched'; readonly position: Position };
 
 /** An error's class does not travel. */
@@ -62,8 +62,8 @@ export class ThreadedWriter implements ModelsWriter {
     return this.ask({ do: 'checkpoint' });
   }
 
-  async write(events: readonly Recorded[], named: readonly Recorded[]): Promise<void> {
-    await this.ask({ do: 'write', events: textOfAll(events), named: textOfAll(named) });
+  async write(events: readonly Recorded[], named: readonly Recorded[], after: Position): Promise<void> {
+    await this.ask({ do: 'write', events: textOfAll(events), named: textOfAll(named), after });
   }
 
   async searched(position: Position): Promise<void> {

@@ -16,7 +16,7 @@ async function obey(order: Order): Promise<Checkpoint | undefined> {
     case 'checkpoint':
       return writer.checkpoint();
     case 'write':
-      await writer.write(recordedIn(order.events), [...recordedIn(order.named)]);
+      await writer.write(recordedIn(order.events), [...recordedIn(order.named)], order.after);
       return undefined;
     case 'searched':
       await writer.searched(order.position);

@@ -12,9 +12,10 @@ export interface ModelsWriter {
   checkpoint(): Promise<Checkpoint | undefined>;
   /**
    * Includes events, in position order and not empty, in one transaction: all of them or, when it rejects, none. `named`
-   * are those that they name and that no table holds.
+   * are those that they name and that no table holds. More may be handed over before it is done: what was to follow
+   * `after`, and does not, since that could not be written, is rejected.
    */
-  write(events: readonly Recorded[], named: readonly Recorded[]): Promise<void>;
+  write(events: readonly Recorded[], named: readonly Recorded[], after: Position): Promise<void>;
   /** The log holds nothing of the ledger between the checkpoint and `position`. */
   searched(position: Position): Promise<void>;
   /** Drops all that is stored. */
@@ -36,7 +37,9 @@ export class LocalWriter implements ModelsWriter {
     return this.db.checkpoint();
   }
 
-  async write(events: Iterable<Recorded>, named: readonly Recorded[]): Promise<void> {
+  async write(events: Iterable<Recorded>, named: readonly Recorded[], after: Position): Promise<void> {
+    const included = this.db.checkpoint()?.position ?? 0n;
+    if (included !== after) throw new Error(`the read models include position ${included}, and not ${after}`);
     const byId = byStreamAndId(named);
     try {
       this.db.begin();
