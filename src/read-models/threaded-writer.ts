@@ -21,6 +21,9 @@ export type Order =
 /** An error's class does not travel. */
 export type Reply = { readonly done: Checkpoint | undefined } | { readonly failed: Error; readonly ofStorage: boolean };
 
+/** Next to nothing lives longer than its event: without a bound the thread takes several times as much, to no use. */
+const YOUNG_MB = 24;
+
 /** Built code has its thread beside it; what runs from its source, as tests do, has none. */
 const HAS_THREAD = import.meta.url.endsWith('.js');
 
@@ -53,7 +56,9 @@ export class ThreadedWriter implements ModelsWriter {
 
   /** Resolves when the tables are there to be read. Rejects when the file cannot be opened. */
   static async open(data: ThreadData): Promise<ThreadedWriter> {
-    const writer = new ThreadedWriter(new Worker(new URL('./writer-thread.js', import.meta.url), { workerData: data }));
+    const thread = new URL('./writer-thread.js', import.meta.url);
+    const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MB };
+    const writer = new ThreadedWriter(new Worker(thread, { workerData: data, resourceLimits }));
     await writer.checkpoint();
     return writer;
   }
