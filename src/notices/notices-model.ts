@@ -1,6 +1,5 @@
 import type { Position, Recorded } from '../event-store/event-store.js';
 import { type Bounds, UNBOUND } from '../kernel/bounds.js';
-import { accountStream } from '../kernel/identifiers.js';
 import { earlier, epochMs, instantOf, type Instant } from '../kernel/instant.js';
 import type { ReadModel, ReadModelDatabase } from '../read-models/database.js';
 import {
@@ -12,6 +11,7 @@ import {
   type Notice,
   type NoticedEvent,
 } from './domain/notices.js';
+import { NoticeCredits, read, written } from './notice-credits.js';
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS notices (
@@ -44,8 +44,6 @@ const SCHEMA = `
 
 /** So many credits are settled at once. */
 const PIECE = 500;
-/** So many credits are remembered between transactions. */
-const REMEMBERED_CREDITS = 20_000;
 
 /** Where a notice stands among all: what a reader resumes after. */
 export interface Place {
@@ -96,13 +94,6 @@ export interface Placed {
   readonly notice: Notice;
 }
 
-/** A credit as it is, saved or not. */
-interface KnownCredit {
-  readonly credit: CreditUse;
-  readonly dueMs: number | null;
-  readonly since: Position;
-}
-
 /**
  * Every notice of the log, in the order in which they are told. What the clock tells has its place in it as well: time
  * passes with what is recorded, so that it comes right before the first event that was recorded after it had become due.
@@ -110,14 +101,11 @@ interface KnownCredit {
  */
 export class NoticesModel implements ReadModel {
   private readonly statements;
+  private readonly credits: NoticeCredits;
   private last: Position | undefined;
   /** The last event's `recordedAt`, and what it is by the clock: what is committed together was recorded at once. */
   private recordedAt: Instant | undefined;
   private knownAt: Instant | undefined;
-  /** By account and creditId. */
-  private readonly known = new Map<string, KnownCredit>();
-  /** Of `known` those to be saved, in the order in which they changed first: once, however many clicks draw on one. */
-  private readonly unsaved = new Map<string, KnownCredit>();
   /** No credit becomes due before, saved or not; undefined when the tables have not been asked. */
   private firstDueMs: number | undefined;
 
@@ -126,6 +114,7 @@ export class NoticesModel implements ReadModel {
     private readonly clock: () => Instant,
   ) {
     db.create(SCHEMA);
+    this.credits = new NoticeCredits(db);
     this.statements = {
       tell: db.prepare('INSERT INTO notices VALUES (?, ?, ?, ?, ?, ?)'),
       all: db.prepare(`SELECT position, due, ordinal, notice FROM notices
@@ -136,10 +125,6 @@ export class NoticesModel implements ReadModel {
         WHERE ${IN('advertiser_id', '?7')} AND (position, due, ordinal) > (?1, ?2, ?3) AND position <= ?4
           AND (?5 IS NULL OR ${IN('marketplace', '?5')})
         ORDER BY position, due, ordinal LIMIT ?6`),
-      credit: db.prepare('SELECT credit, due, since FROM notice_credits WHERE account = ? AND credit_id = ?'),
-      save: db.prepare(`INSERT INTO notice_credits (account, advertiser_id, marketplace, credit_id, due, since, credit)
-        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account, credit_id) DO UPDATE
-        SET due = excluded.due, since = excluded.since, credit = excluded.credit`),
       settle: db.prepare('UPDATE notice_credits SET due = NULL, credit = ? WHERE id = ?'),
       piece: db.prepare('SELECT due, id, credit FROM notice_credits WHERE due <= ? ORDER BY due, id LIMIT ?'),
       dueOfAll: db.prepare(dueOf('due', 'TRUE')),
@@ -158,26 +143,24 @@ export class NoticesModel implements ReadModel {
     if (!event.stream.startsWith('account-') && event.type !== 'DisbursementRunCompleted') return;
     const fact = { type: event.type, data: event.data } as NoticedEvent;
     const { stream, position } = event;
-    const { notices, credits } = step(fact, position, (creditId) => this.creditOf(stream, creditId));
+    const { notices, credits } = step(fact, position, (creditId) => this.credits.of(stream, creditId));
     notices.forEach((notice, ordinal) => this.tell({ position, due: 0, ordinal }, notice));
-    for (const credit of credits) this.change(stream, credit, expiringFrom(credit, recordedAt), position);
+    for (const credit of credits) {
+      const due = expiringFrom(credit, recordedAt);
+      const dueMs = due && epochMs(due);
+      this.credits.change(stream, credit, dueMs, position);
+      this.firstDueMs = Math.min(this.firstDueMs!, dueMs ?? Infinity);
+    }
   }
 
   flush(): void {
-    for (const { credit, dueMs, since } of this.unsaved.values()) {
-      const { advertiserId, marketplace, creditId } = credit;
-      const account = accountStream(advertiserId, marketplace);
-      this.statements.save.run(account, advertiserId, marketplace, creditId, dueMs, since, written(credit));
-    }
-    this.unsaved.clear();
-    if (this.known.size > REMEMBERED_CREDITS) this.known.clear();
+    this.credits.flush();
   }
 
   forget(): void {
     this.last = undefined;
-    this.known.clear();
-    this.unsaved.clear();
     this.firstDueMs = undefined;
+    this.credits.forget();
   }
 
   /** The last event that was looked at, committed or not. */
@@ -255,7 +238,7 @@ export class NoticesModel implements ReadModel {
         const { place, notice, credit } = this.placed(row, this.tail);
         this.tell(place, notice);
         this.statements.settle.run(written(withTold(credit, 'credit-expiring')), place.ordinal);
-        this.known.delete(keyOf(accountStream(credit.advertiserId, credit.marketplace), credit.creditId));
+        this.credits.forgetOne(credit);
       }
     }
     this.firstDueMs = this.storedFirstDue();
@@ -276,46 +259,4 @@ export class NoticesModel implements ReadModel {
     const { advertiserId, marketplace } = notice;
     this.statements.tell.run(position, due, ordinal, advertiserId, marketplace, JSON.stringify(notice));
   }
-
-  private creditOf(stream: string, creditId: string): CreditUse {
-    const known = this.knownCredit(stream, creditId);
-    if (!known) throw new Error(`no credit ${creditId} was applied`);
-    return known.credit;
-  }
-
-  private knownCredit(stream: string, creditId: string): KnownCredit | undefined {
-    const key = keyOf(stream, creditId);
-    const known = this.known.get(key) ?? this.storedCredit(stream, creditId);
-    if (known) this.known.set(key, known);
-    return known;
-  }
-
-  private storedCredit(stream: string, creditId: string): KnownCredit | undefined {
-    const row = this.statements.credit.get(stream, creditId);
-    if (!row) return undefined;
-    const { credit, due, since } = row;
-    return { credit: read(String(credit)), dueMs: due === null ? null : Number(due), since: since as bigint };
-  }
-
-  private change(stream: string, credit: CreditUse, due: Instant | null, position: Position): void {
-    const before = this.knownCredit(stream, credit.creditId);
-    const dueMs = due && epochMs(due);
-    const changed = { credit, dueMs, since: before && before.dueMs === dueMs ? before.since : position };
-    const key = keyOf(stream, credit.creditId);
-    this.known.set(key, changed);
-    this.unsaved.set(key, changed);
-    this.firstDueMs = Math.min(this.firstDueMs!, dueMs ?? Infinity);
-  }
-}
-
-const keyOf = (account: string, creditId: string): string => `${account} ${creditId}`;
-
-/** As JSON has no bigint. */
-const written = ({ appliedMinor, heldMinor, drawnMinor, ...rest }: CreditUse): string =>
-  JSON.stringify({ ...rest, minor: [appliedMinor, heldMinor, drawnMinor].map(String) });
-
-function read(text: string): CreditUse {
-  const { minor, ...rest } = JSON.parse(text) as Omit<CreditUse, `${string}Minor`> & { minor: string[] };
-  const [appliedMinor, heldMinor, drawnMinor] = minor.map(BigInt) as [bigint, bigint, bigint];
-  return { ...rest, appliedMinor, heldMinor, drawnMinor };
 }

@@ -5,6 +5,7 @@ import { never } from '../kernel/decider.js';
 import { epochMs, type Instant } from '../kernel/instant.js';
 import { minorOf } from '../kernel/money.js';
 import type { ReadModel, ReadModelDatabase, Statement } from './database.js';
+import { type KnownAccount, KnownAccounts } from './known-accounts.js';
 import { Lanes } from './lanes.js';
 
 /** Instants are ms since 1970, amounts are texts; `position` columns say from where in the log on a row counts. */
@@ -81,22 +82,6 @@ interface Line {
   readonly billableMinor: bigint;
 }
 
-/** So many accounts and credits are remembered: all are forgotten when there are more. */
-const REMEMBERED = 100_000;
-
-/** What never changes of an account. */
-export interface KnownAccount {
-  readonly id: number;
-  readonly currency: string;
-  /** By creditId, as they are asked for. */
-  readonly credits: Map<string, KnownCredit>;
-}
-
-export interface KnownCredit {
-  readonly id: number;
-  readonly promotionId: string;
-}
-
 /**
  * The accounts, their facts, credits and statement lines. What credits hold and have drawn, and what accounts are
  * billed, are sums over both time axes and lie in lanes. Decisions are in the events; nothing is decided here. A lapse
@@ -107,25 +92,19 @@ export class AccountsModel implements ReadModel {
   readonly credits: Lanes;
   /** By account: what spend, reversals and revocations put on the bill. */
   readonly bills: Lanes;
-  /** By stream. */
-  private readonly known = new Map<string, KnownAccount>();
-  private remembered = 0;
-  private readonly statements: Record<
-    'account' | 'open' | 'fact' | 'credit' | 'end' | 'applied' | 'revoke' | 'sweep' | 'line',
-    Statement
-  >;
+  /** What of them never changes: others who write look it up here. */
+  readonly known: KnownAccounts;
+  private readonly statements: Record<'open' | 'fact' | 'end' | 'applied' | 'revoke' | 'sweep' | 'line', Statement>;
 
   constructor(db: ReadModelDatabase) {
     db.create(SCHEMA);
     this.credits = new Lanes(db, 'credit_lanes', ['held', 'drawn']);
     this.bills = new Lanes(db, 'bill_lanes', ['billed']);
+    this.known = new KnownAccounts(db);
     this.statements = {
-      account: db.prepare('SELECT id, currency FROM accounts WHERE advertiser_id = ? AND marketplace = ?'),
       open: db.prepare(`INSERT INTO accounts (advertiser_id, marketplace, currency, position, opened_at)
         VALUES (?, ?, ?, ?, ?)`),
       fact: db.prepare('INSERT INTO account_facts (account, kind, effective, position, value) VALUES (?, ?, ?, ?, ?)'),
-      credit: db.prepare(`SELECT id, promotion_id AS promotionId FROM credits
-        WHERE account = ? AND credit_id = ?`),
       end: db.prepare('SELECT expires_at AS expiresAt, swept_position AS swept FROM credits WHERE id = ?'),
       applied:
         db.prepare(`INSERT INTO credits (account, credit_id, promotion_id, position, applied_at, expires_at, sweepable_at, data)
@@ -146,7 +125,7 @@ export class AccountsModel implements ReadModel {
       this.statements.open.run(advertiserId, marketplace, currency, event.position, epochMs(occurredAt));
       return;
     }
-    const account = this.accountOf(event.stream, fact.data);
+    const account = this.known.accountOf(event.stream, fact.data);
     switch (fact.type) {
       case 'AccountStandingChanged':
         return this.state(account, 'standing', event, fact.data.occurredAt, fact.data.standing);
@@ -175,7 +154,7 @@ export class AccountsModel implements ReadModel {
       }
       case 'CreditRevoked': {
         const { creditId, occurredAt: at } = fact.data;
-        const { id } = this.creditOf(account, creditId);
+        const { id } = this.known.creditOf(account, creditId);
         this.statements.revoke.run(event.position, epochMs(at), id);
         // On a credit that has ended it takes what had lapsed already: the lapse is derived and no movement.
         const nothing = { amountMinor: 0n, billableMinor: minorOf(fact.data.clawedBack) };
@@ -183,7 +162,7 @@ export class AccountsModel implements ReadModel {
         return this.book(account, event, { kind: 'credit-revoked', at, creditId, ...moved });
       }
       case 'CreditExpired': {
-        const { id } = this.creditOf(account, fact.data.creditId);
+        const { id } = this.known.creditOf(account, fact.data.creditId);
         this.statements.sweep.run(event.position, epochMs(event.recordedAt), id);
         return;
       }
@@ -195,16 +174,7 @@ export class AccountsModel implements ReadModel {
   forget(): void {
     this.credits.forget();
     this.bills.forget();
-    this.forgetAccounts();
-  }
-
-  /** The account of a stream. */
-  accountOf(stream: string, { advertiserId, marketplace }: Pick<AccountEvent['data'], 'advertiserId' | 'marketplace'>) {
-    return this.known.get(stream) ?? this.storedAccount(stream, advertiserId, marketplace);
-  }
-
-  creditOf(account: KnownAccount, creditId: string): KnownCredit {
-    return account.credits.get(creditId) ?? this.storedCredit(account, creditId);
+    this.known.forget();
   }
 
   private state({ id }: KnownAccount, kind: 'standing' | 'payment', event: Recorded, at: Instant, value: string): void {
@@ -234,7 +204,7 @@ export class AccountsModel implements ReadModel {
     const { billed, credits } = movementsOf(event);
     let amountMinor = 0n;
     for (const { creditId, held, drawn } of byCredit(credits)) {
-      this.credits.add(this.creditOf(account, creditId).id, epochMs(at), position, [held, drawn]);
+      this.credits.add(this.known.creditOf(account, creditId).id, epochMs(at), position, [held, drawn]);
       amountMinor += held;
     }
     return { amountMinor, billableMinor: billed };
@@ -257,30 +227,6 @@ export class AccountsModel implements ReadModel {
       String(line.billableMinor),
     );
     if (line.billableMinor !== 0n) this.bills.add(id, effectiveMs, event.position, [line.billableMinor]);
-  }
-
-  private storedAccount(stream: string, advertiserId: string, marketplace: string): KnownAccount {
-    const row = this.statements.account.get(advertiserId, marketplace);
-    if (!row) throw new Error(`no account ${advertiserId} ${marketplace} was opened`);
-    const account = { id: Number(row['id']), currency: String(row['currency']), credits: new Map() };
-    if (this.remembered >= REMEMBERED) this.forgetAccounts();
-    this.remembered += 1;
-    this.known.set(stream, account);
-    return account;
-  }
-
-  private storedCredit(account: KnownAccount, creditId: string): KnownCredit {
-    const row = this.statements.credit.get(account.id, creditId);
-    if (!row) throw new Error(`no credit ${creditId} was applied`);
-    const credit = { id: Number(row['id']), promotionId: String(row['promotionId']) };
-    this.remembered += 1;
-    account.credits.set(creditId, credit);
-    return credit;
-  }
-
-  private forgetAccounts(): void {
-    this.known.clear();
-    this.remembered = 0;
   }
 
   private hasEnded(credit: number, at: Instant): boolean {

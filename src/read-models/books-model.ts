@@ -2,8 +2,8 @@ import type { AccountEvent, ClickReversed, ClickSpent } from '../accounts/domain
 import { effectiveAtOf, postingsOf, type Posting, type PostingContext } from '../accounts/domain/postings.js';
 import type { Recorded } from '../event-store/event-store.js';
 import { epochMs } from '../kernel/instant.js';
-import type { AccountsModel } from './accounts-model.js';
 import type { NamedEvents, ReadModel, ReadModelDatabase, Statement } from './database.js';
+import type { KnownAccounts } from './known-accounts.js';
 
 /** The kinds of events that make entries, by their number in `ledger_entries`: appended to, never reordered. */
 export const ENTRY_KINDS = [
@@ -65,7 +65,7 @@ export class BooksModel implements ReadModel {
 
   constructor(
     db: ReadModelDatabase,
-    private readonly accounts: AccountsModel,
+    private readonly accounts: KnownAccounts,
   ) {
     db.create(SCHEMA);
     this.statements = {

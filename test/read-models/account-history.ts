@@ -40,7 +40,7 @@ export class AccountHistory {
   readonly events: Recorded[] = [];
   readonly db = new ReadModelDatabase(':memory:');
   readonly model = new AccountsModel(this.db);
-  readonly booksModel = new BooksModel(this.db, this.model);
+  readonly booksModel = new BooksModel(this.db, this.model.known);
   readonly queries: AccountQueries;
   readonly statements: Statements;
   readonly clicks: ClickExplanations;
