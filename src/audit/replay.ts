@@ -93,11 +93,8 @@ class Fold implements Replayed {
   private takeSpend(stream: string, event: AccountEvent): void {
     const spend = this.spend.get(stream) ?? [];
     if (event.type === 'ClickSpent' || event.type === 'ImpressionsSpent') {
-      spend.push(spentOf(event));
-      this.spend.set(
-        stream,
-        spend.sort((a, b) => byCodeUnit(a.at, b.at)),
-      );
+      putInOrder(spend, spentOf(event), ({ at }) => at);
+      this.spend.set(stream, spend);
     } else if (event.type === 'ClickReversed') {
       const { clickId } = event.data;
       this.spend.set(
@@ -129,12 +126,18 @@ class Fold implements Replayed {
 
   private takeEnrollment(stream: string, event: EnrollmentEvent): void {
     if (event.data.occurredAt > this.asOf) return;
-    const facts = [...(this.enrollments.get(stream) ?? []), event];
-    this.enrollments.set(
-      stream,
-      facts.sort((a, b) => byCodeUnit(a.data.occurredAt, b.data.occurredAt)),
-    );
+    const facts = this.enrollments.get(stream) ?? [];
+    putInOrder(facts, event, ({ data }) => data.occurredAt);
+    this.enrollments.set(stream, facts);
   }
+}
+
+/** Behind all that are not later: facts mostly come in order, so it looks from the end. */
+function putInOrder<Fact>(facts: Fact[], fact: Fact, atOf: (fact: Fact) => Instant): void {
+  const at = atOf(fact);
+  let place = facts.length;
+  while (place > 0 && atOf(facts[place - 1]!) > at) place -= 1;
+  facts.splice(place, 0, fact);
 }
 
 function spentOf(event: Extract<AccountEvent, { type: 'ClickSpent' | 'ImpressionsSpent' }>): Spent {

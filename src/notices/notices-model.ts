@@ -1,7 +1,6 @@
 import type { Position, Recorded } from '../event-store/event-store.js';
 import { type Bounds, UNBOUND } from '../kernel/bounds.js';
-import { accountStream } from '../kernel/identifiers.js';
-import { earlier, epochMs, instantOf, plusMs, type Instant } from '../kernel/instant.js';
+import { earlier, epochMs, instantOf, type Instant } from '../kernel/instant.js';
 import type { ReadModel, ReadModelDatabase } from '../read-models/database.js';
 import {
   expiringFrom,
@@ -12,6 +11,7 @@ import {
   type Notice,
   type NoticedEvent,
 } from './domain/notices.js';
+import { NoticeCredits, read, written } from './notice-credits.js';
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS notices (
@@ -101,14 +101,20 @@ export interface Placed {
  */
 export class NoticesModel implements ReadModel {
   private readonly statements;
+  private readonly credits: NoticeCredits;
   private last: Position | undefined;
+  /** The last event's `recordedAt`, and what it is by the clock: what is committed together was recorded at once. */
+  private recordedAt: Instant | undefined;
+  private knownAt: Instant | undefined;
+  /** No credit becomes due before, saved or not; undefined when the tables have not been asked. */
+  private firstDueMs: number | undefined;
 
-  /** `clock`: a log never knows of a later instant than the service does. */
   constructor(
     private readonly db: ReadModelDatabase,
     private readonly clock: () => Instant,
   ) {
     db.create(SCHEMA);
+    this.credits = new NoticeCredits(db);
     this.statements = {
       tell: db.prepare('INSERT INTO notices VALUES (?, ?, ?, ?, ?, ?)'),
       all: db.prepare(`SELECT position, due, ordinal, notice FROM notices
@@ -119,10 +125,6 @@ export class NoticesModel implements ReadModel {
         WHERE ${IN('advertiser_id', '?7')} AND (position, due, ordinal) > (?1, ?2, ?3) AND position <= ?4
           AND (?5 IS NULL OR ${IN('marketplace', '?5')})
         ORDER BY position, due, ordinal LIMIT ?6`),
-      credit: db.prepare('SELECT credit FROM notice_credits WHERE account = ? AND credit_id = ?'),
-      save: db.prepare(`INSERT INTO notice_credits (account, advertiser_id, marketplace, credit_id, due, since, credit)
-        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account, credit_id) DO UPDATE
-        SET due = excluded.due, since = iif(due IS excluded.due, since, excluded.since), credit = excluded.credit`),
       settle: db.prepare('UPDATE notice_credits SET due = NULL, credit = ? WHERE id = ?'),
       piece: db.prepare('SELECT due, id, credit FROM notice_credits WHERE due <= ? ORDER BY due, id LIMIT ?'),
       dueOfAll: db.prepare(dueOf('due', 'TRUE')),
@@ -134,19 +136,31 @@ export class NoticesModel implements ReadModel {
   }
 
   apply(event: Recorded): void {
-    const recordedAt = earlier(event.recordedAt, this.clock());
+    const recordedAt = this.byTheClock(event.recordedAt);
     // What is recorded within one millisecond comes at once: nobody could have been told in between.
-    this.settle(plusMs(recordedAt, -1));
+    this.settle(epochMs(recordedAt) - 1);
     this.last = event.position;
     if (!event.stream.startsWith('account-') && event.type !== 'DisbursementRunCompleted') return;
     const fact = { type: event.type, data: event.data } as NoticedEvent;
-    const { notices, credits } = step(fact, event.position, (creditId) => this.creditOf(event.stream, creditId));
-    notices.forEach((notice, ordinal) => this.tell({ position: event.position, due: 0, ordinal }, notice));
-    for (const credit of credits) this.save(credit, expiringFrom(credit, recordedAt), event.position);
+    const { stream, position } = event;
+    const { notices, credits } = step(fact, position, (creditId) => this.credits.of(stream, creditId));
+    notices.forEach((notice, ordinal) => this.tell({ position, due: 0, ordinal }, notice));
+    for (const credit of credits) {
+      const due = expiringFrom(credit, recordedAt);
+      const dueMs = due && epochMs(due);
+      this.credits.change(stream, credit, dueMs, position);
+      this.firstDueMs = Math.min(this.firstDueMs!, dueMs ?? Infinity);
+    }
+  }
+
+  flush(): void {
+    this.credits.flush();
   }
 
   forget(): void {
     this.last = undefined;
+    this.firstDueMs = undefined;
+    this.credits.forget();
   }
 
   /** The last event that was looked at, committed or not. */
@@ -171,6 +185,7 @@ export class NoticesModel implements ReadModel {
    * was told before (`told`) is left out, though events have moved its place since. Null when `last` is not the last event.
    */
   due(now: Instant, asked: DueAsked = {}): Placed[] | null {
+    this.flush();
     return this.db.snapshot(() => {
       const { tail } = this;
       return asked.last === undefined || asked.last === tail ? this.dueAt(tail, epochMs(now), asked) : null;
@@ -192,6 +207,7 @@ export class NoticesModel implements ReadModel {
 
   /** The place of the last that `due` has. */
   lastDue(now: Instant, last: Position): Place | null {
+    this.flush();
     return this.db.snapshot(() => {
       const row = this.tail === last ? this.statements.lastDue.get(epochMs(now)) : undefined;
       return row ? { position: last, due: Number(row['due']), ordinal: Number(row['id']) } : null;
@@ -200,19 +216,36 @@ export class NoticesModel implements ReadModel {
 
   /** When the clock will have something to tell next, as the log stands; null: never. */
   nextDue(now: Instant): Instant | null {
+    this.flush();
     const due = this.statements.nextDue.get(epochMs(now))?.['due'];
     return typeof due === 'bigint' ? instantOf(Number(due)) : null;
   }
 
+  /** A log never knows of a later instant than the service does. */
+  private byTheClock(recordedAt: Instant): Instant {
+    if (recordedAt !== this.recordedAt || !this.knownAt) this.knownAt = earlier(recordedAt, this.clock());
+    this.recordedAt = recordedAt;
+    return this.knownAt;
+  }
+
   /** Writes down what was due by then, in the order and at the places that `due` has told. */
-  private settle(until: Instant): void {
-    for (let rows; (rows = this.statements.piece.all(epochMs(until), PIECE)).length > 0;) {
+  private settle(untilMs: number): void {
+    this.firstDueMs ??= this.storedFirstDue();
+    if (untilMs < this.firstDueMs) return;
+    this.flush();
+    for (let rows; (rows = this.statements.piece.all(untilMs, PIECE)).length > 0;) {
       for (const row of rows) {
         const { place, notice, credit } = this.placed(row, this.tail);
         this.tell(place, notice);
         this.statements.settle.run(written(withTold(credit, 'credit-expiring')), place.ordinal);
+        this.credits.forgetOne(credit);
       }
     }
+    this.firstDueMs = this.storedFirstDue();
+  }
+
+  private storedFirstDue(): number {
+    return Number(this.statements.nextDue.get(-Infinity)?.['due'] ?? Infinity);
   }
 
   private placed(row: Record<string, unknown>, position: Position): Placed & { credit: CreditUse } {
@@ -226,27 +259,4 @@ export class NoticesModel implements ReadModel {
     const { advertiserId, marketplace } = notice;
     this.statements.tell.run(position, due, ordinal, advertiserId, marketplace, JSON.stringify(notice));
   }
-
-  private creditOf(stream: string, creditId: string): CreditUse {
-    const row = this.statements.credit.get(stream, creditId);
-    if (!row) throw new Error(`no credit ${creditId} was applied`);
-    return read(String(row['credit']));
-  }
-
-  private save(credit: CreditUse, due: Instant | null, since: Position): void {
-    const { advertiserId, marketplace, creditId } = credit;
-    const account = accountStream(advertiserId, marketplace);
-    const dueMs = due && epochMs(due);
-    this.statements.save.run(account, advertiserId, marketplace, creditId, dueMs, since, written(credit));
-  }
-}
-
-/** As JSON has no bigint. */
-const written = ({ appliedMinor, heldMinor, drawnMinor, ...rest }: CreditUse): string =>
-  JSON.stringify({ ...rest, minor: [appliedMinor, heldMinor, drawnMinor].map(String) });
-
-function read(text: string): CreditUse {
-  const { minor, ...rest } = JSON.parse(text) as Omit<CreditUse, `${string}Minor`> & { minor: string[] };
-  const [appliedMinor, heldMinor, drawnMinor] = minor.map(BigInt) as [bigint, bigint, bigint];
-  return { ...rest, appliedMinor, heldMinor, drawnMinor };
 }

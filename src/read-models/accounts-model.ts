@@ -5,6 +5,7 @@ import { never } from '../kernel/decider.js';
 import { epochMs, type Instant } from '../kernel/instant.js';
 import { minorOf } from '../kernel/money.js';
 import type { ReadModel, ReadModelDatabase, Statement } from './database.js';
+import { type KnownAccount, KnownAccounts } from './known-accounts.js';
 import { Lanes } from './lanes.js';
 
 /** Instants are ms since 1970, amounts are texts; `position` columns say from where in the log on a row counts. */
@@ -91,22 +92,20 @@ export class AccountsModel implements ReadModel {
   readonly credits: Lanes;
   /** By account: what spend, reversals and revocations put on the bill. */
   readonly bills: Lanes;
-  private readonly statements: Record<
-    'account' | 'open' | 'fact' | 'credit' | 'applied' | 'revoke' | 'sweep' | 'line',
-    Statement
-  >;
+  /** What of them never changes: others who write look it up here. */
+  readonly known: KnownAccounts;
+  private readonly statements: Record<'open' | 'fact' | 'end' | 'applied' | 'revoke' | 'sweep' | 'line', Statement>;
 
   constructor(db: ReadModelDatabase) {
     db.create(SCHEMA);
     this.credits = new Lanes(db, 'credit_lanes', ['held', 'drawn']);
     this.bills = new Lanes(db, 'bill_lanes', ['billed']);
+    this.known = new KnownAccounts(db);
     this.statements = {
-      account: db.prepare('SELECT id FROM accounts WHERE advertiser_id = ? AND marketplace = ?'),
       open: db.prepare(`INSERT INTO accounts (advertiser_id, marketplace, currency, position, opened_at)
         VALUES (?, ?, ?, ?, ?)`),
       fact: db.prepare('INSERT INTO account_facts (account, kind, effective, position, value) VALUES (?, ?, ?, ?, ?)'),
-      credit: db.prepare(`SELECT id, expires_at AS expiresAt, swept_position AS swept FROM credits
-        WHERE account = ? AND credit_id = ?`),
+      end: db.prepare('SELECT expires_at AS expiresAt, swept_position AS swept FROM credits WHERE id = ?'),
       applied:
         db.prepare(`INSERT INTO credits (account, credit_id, promotion_id, position, applied_at, expires_at, sweepable_at, data)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`),
@@ -126,7 +125,7 @@ export class AccountsModel implements ReadModel {
       this.statements.open.run(advertiserId, marketplace, currency, event.position, epochMs(occurredAt));
       return;
     }
-    const account = this.accountOf(fact.data.advertiserId, fact.data.marketplace);
+    const account = this.known.accountOf(event.stream, fact.data);
     switch (fact.type) {
       case 'AccountStandingChanged':
         return this.state(account, 'standing', event, fact.data.occurredAt, fact.data.standing);
@@ -155,15 +154,15 @@ export class AccountsModel implements ReadModel {
       }
       case 'CreditRevoked': {
         const { creditId, occurredAt: at } = fact.data;
-        const credit = this.creditOf(account, creditId);
-        this.statements.revoke.run(event.position, epochMs(at), credit.id);
+        const { id } = this.known.creditOf(account, creditId);
+        this.statements.revoke.run(event.position, epochMs(at), id);
         // On a credit that has ended it takes what had lapsed already: the lapse is derived and no movement.
         const nothing = { amountMinor: 0n, billableMinor: minorOf(fact.data.clawedBack) };
-        const moved = credit.ended(at) ? nothing : this.move(account, event, fact, at);
+        const moved = this.hasEnded(id, at) ? nothing : this.move(account, event, fact, at);
         return this.book(account, event, { kind: 'credit-revoked', at, creditId, ...moved });
       }
       case 'CreditExpired': {
-        const { id } = this.creditOf(account, fact.data.creditId);
+        const { id } = this.known.creditOf(account, fact.data.creditId);
         this.statements.sweep.run(event.position, epochMs(event.recordedAt), id);
         return;
       }
@@ -175,18 +174,19 @@ export class AccountsModel implements ReadModel {
   forget(): void {
     this.credits.forget();
     this.bills.forget();
+    this.known.forget();
   }
 
-  private state(account: number, kind: 'standing' | 'payment', event: Recorded, at: Instant, value: string): void {
-    this.statements.fact.run(account, kind, epochMs(at), event.position, value);
+  private state({ id }: KnownAccount, kind: 'standing' | 'payment', event: Recorded, at: Instant, value: string): void {
+    this.statements.fact.run(id, kind, epochMs(at), event.position, value);
   }
 
-  private applied(account: number, event: Recorded, data: CreditApplied['data']): void {
+  private applied(account: KnownAccount, event: Recorded, data: CreditApplied['data']): void {
     const { creditId, appliedAt, expiresAt, sweepableAt } = data;
     const appliedMs = epochMs(appliedAt);
     const amountMinor = minorOf(data.applied);
     const { lastInsertRowid } = this.statements.applied.run(
-      account,
+      account.id,
       creditId,
       data.promotionId,
       event.position,
@@ -200,20 +200,20 @@ export class AccountsModel implements ReadModel {
   }
 
   /** Writes down what the event moves, and answers with what it comes to. A lane knows a line by its position. */
-  private move(account: number, { position }: Recorded, event: Parameters<typeof movementsOf>[0], at: Instant) {
+  private move(account: KnownAccount, { position }: Recorded, event: Parameters<typeof movementsOf>[0], at: Instant) {
     const { billed, credits } = movementsOf(event);
     let amountMinor = 0n;
     for (const { creditId, held, drawn } of byCredit(credits)) {
-      this.credits.add(this.creditOf(account, creditId).id, epochMs(at), position, [held, drawn]);
+      this.credits.add(this.known.creditOf(account, creditId).id, epochMs(at), position, [held, drawn]);
       amountMinor += held;
     }
     return { amountMinor, billableMinor: billed };
   }
 
-  private book(account: number, event: Recorded, line: Line): void {
+  private book({ id }: KnownAccount, event: Recorded, line: Line): void {
     const effectiveMs = epochMs(line.at);
     this.statements.line.run(
-      account,
+      id,
       effectiveMs,
       event.position,
       epochMs(event.recordedAt),
@@ -226,19 +226,12 @@ export class AccountsModel implements ReadModel {
       String(line.amountMinor),
       String(line.billableMinor),
     );
-    if (line.billableMinor !== 0n) this.bills.add(account, effectiveMs, event.position, [line.billableMinor]);
+    if (line.billableMinor !== 0n) this.bills.add(id, effectiveMs, event.position, [line.billableMinor]);
   }
 
-  private accountOf(advertiserId: string, marketplace: string): number {
-    const row = this.statements.account.get(advertiserId, marketplace);
-    if (!row) throw new Error(`no account ${advertiserId} ${marketplace} was opened`);
-    return Number(row['id']);
-  }
-
-  private creditOf(account: number, creditId: string): { id: number; ended(at: Instant): boolean } {
-    const row = this.statements.credit.get(account, creditId);
-    if (!row) throw new Error(`no credit ${creditId} was applied`);
-    return { id: Number(row['id']), ended: (at) => row['swept'] !== null || epochMs(at) >= Number(row['expiresAt']) };
+  private hasEnded(credit: number, at: Instant): boolean {
+    const { expiresAt, swept } = this.statements.end.get(credit)!;
+    return swept !== null || epochMs(at) >= Number(expiresAt);
   }
 }
 

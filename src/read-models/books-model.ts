@@ -1,9 +1,9 @@
-import type { AccountEvent } from '../accounts/domain/events.js';
+import type { AccountEvent, ClickReversed, ClickSpent } from '../accounts/domain/events.js';
 import { effectiveAtOf, postingsOf, type Posting, type PostingContext } from '../accounts/domain/postings.js';
 import type { Recorded } from '../event-store/event-store.js';
 import { epochMs } from '../kernel/instant.js';
-import { type Money, moneyOf } from '../kernel/money.js';
-import type { ReadModel, ReadModelDatabase, Statement } from './database.js';
+import type { NamedEvents, ReadModel, ReadModelDatabase, Statement } from './database.js';
+import type { KnownAccounts } from './known-accounts.js';
 
 /** The kinds of events that make entries, by their number in `ledger_entries`: appended to, never reordered. */
 export const ENTRY_KINDS = [
@@ -47,17 +47,13 @@ const SCHEMA = `
     low INTEGER NOT NULL,
     PRIMARY KEY (section, effective, position)
   ) STRICT, WITHOUT ROWID;
-  -- A reversal does not name its click's product.
-  CREATE INDEX IF NOT EXISTS account_clicks ON account_lines (account, click_id) WHERE kind = 'click';
   CREATE INDEX IF NOT EXISTS accounts_by_name ON accounts (${ACCOUNT_NAME})`;
 
-/** So many accounts are remembered. */
-const REMEMBERED_ACCOUNTS = 10_000;
+/** The id of the event in its stream that the books look at besides it: a reversal does not say its click's product. */
+export const namedIdOf = (event: Recorded): string | undefined =>
+  event.type === 'ClickReversed' ? clickIdOf((event.data as ClickReversed['data']).clickId) : undefined;
 
-interface RememberedAccount {
-  readonly id: bigint;
-  readonly context: PostingContext;
-}
+const clickIdOf = (clickId: string): string => `ClickSpent:${clickId}`;
 
 const HALF = 32n;
 export const joined = (high: bigint, low: bigint): bigint => (high << HALF) + low;
@@ -65,17 +61,14 @@ export const joined = (high: bigint, low: bigint): bigint => (high << HALF) + lo
 /** Writes down the postings of account events. The accounts model is fed before it: it has the accounts and credits. */
 export class BooksModel implements ReadModel {
   private readonly sections = new Map<string, bigint>();
-  private readonly accounts = new Map<string, RememberedAccount>();
-  private readonly statements: Record<'account' | 'promotion' | 'click' | 'section' | 'open' | 'entry', Statement>;
+  private readonly statements: Record<'section' | 'open' | 'entry', Statement>;
 
-  constructor(db: ReadModelDatabase) {
+  constructor(
+    db: ReadModelDatabase,
+    private readonly accounts: KnownAccounts,
+  ) {
     db.create(SCHEMA);
     this.statements = {
-      account: db.prepare('SELECT id, currency FROM accounts WHERE advertiser_id = ? AND marketplace = ?'),
-      promotion: db.prepare('SELECT promotion_id AS promotionId FROM credits WHERE account = ? AND credit_id = ?'),
-      // Without being told, SQLite would rather look through all lines of the account.
-      click: db.prepare(`SELECT product, amount, billable FROM account_lines INDEXED BY account_clicks
-        WHERE kind = 'click' AND account = ? AND click_id = ?`),
       section: db.prepare(`SELECT id FROM ledger_sections
         WHERE kind = ? AND name = ? AND marketplace = ? AND currency = ?`),
       open: db.prepare('INSERT INTO ledger_sections (kind, name, marketplace, currency) VALUES (?, ?, ?, ?)'),
@@ -84,12 +77,16 @@ export class BooksModel implements ReadModel {
     };
   }
 
-  apply({ stream, type, data, position }: Recorded): void {
+  apply({ stream, type, data, position }: Recorded, named: NamedEvents): void {
     const kind = ENTRY_KINDS.indexOf(type as EntryKind);
     if (kind < 0 || !stream.startsWith('account-')) return;
     const event = { type, data } as AccountEvent;
     const { marketplace } = event.data;
-    const { id: account, context } = this.accountOf(stream, event);
+    const account = this.accounts.accountOf(stream, event.data);
+    const context: PostingContext = {
+      promotionOf: (creditId) => this.accounts.creditOf(account, creditId).promotionId,
+      clickOf: (clickId) => named(stream, clickIdOf(clickId)).data as ClickSpent['data'],
+    };
     const effectiveMs = epochMs(effectiveAtOf(event));
     const sums = new Map<bigint, bigint>();
     for (const posting of postingsOf(event, context)) {
@@ -98,35 +95,12 @@ export class BooksModel implements ReadModel {
     }
     for (const [section, amount] of sums) {
       const [high, low] = [amount >> HALF, BigInt.asUintN(Number(HALF), amount)];
-      this.statements.entry.run(section, effectiveMs, position, account, kind, high, low);
+      this.statements.entry.run(section, effectiveMs, position, account.id, kind, high, low);
     }
   }
 
   forget(): void {
     this.sections.clear();
-    this.accounts.clear();
-  }
-
-  /** Accounts are remembered with the promotions of their credits; all are forgotten when they become many. */
-  private accountOf(stream: string, { data: { advertiserId, marketplace } }: AccountEvent): RememberedAccount {
-    const remembered = this.accounts.get(stream);
-    if (remembered) return remembered;
-    const { id, currency } = this.statements.account.get(advertiserId, marketplace) as { id: bigint; currency: string };
-    const promotions = new Map<string, string>();
-    const context: PostingContext = {
-      promotionOf: (creditId) => {
-        const known = promotions.get(creditId);
-        if (known !== undefined) return known;
-        const promotionId = String(this.statements.promotion.get(id, creditId)!['promotionId']);
-        promotions.set(creditId, promotionId);
-        return promotionId;
-      },
-      clickOf: (clickId) => clickIn(this.statements.click.get(id, clickId)!, currency),
-    };
-    if (this.accounts.size >= REMEMBERED_ACCOUNTS) this.accounts.clear();
-    const account = { id, context };
-    this.accounts.set(stream, account);
-    return account;
   }
 
   /** What accounts are billed has no section. */
@@ -151,10 +125,4 @@ function placeOf({ account }: Posting, context: PostingContext): readonly [Secti
   if (root === 'expenses') return [detail === undefined ? 'grants' : 'revoked', name];
   if (root === 'income') return [group === 'clicks' ? 'clicks' : 'breakage', name];
   return undefined;
-}
-
-/** A click's line says what came out of credits, as a negative amount, and what went on the bill. */
-function clickIn(line: Record<string, unknown>, currency: string): { product: string; cost: Money } {
-  const cost = BigInt(line['billable'] as string) - BigInt(line['amount'] as string);
-  return { product: line['product'] as string, cost: moneyOf(cost, currency) };
 }

@@ -3,9 +3,9 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 import type { Position, Recorded } from '../event-store/event-store.js';
 
 /** Raised with every change to what any model stores: a file of another version is built anew. */
-const MODELS_VERSION = 5;
+const MODELS_VERSION = 6;
 /** Files from this version on can be asked, and written to, by this code: they answer until the new ones are built. */
-const ANSWERS_FROM = 5;
+const ANSWERS_FROM = 6;
 
 /** A reader may hold up a change of the tables for a moment. */
 const BUSY_MS = 5000;
@@ -28,10 +28,15 @@ export interface Checkpoint {
   readonly searched: Position;
 }
 
+/** An event of before that another one names, by its stream and id: what no table holds, the log has an index of. */
+export type NamedEvents = (stream: string, id: string) => Recorded;
+
 /** Tables kept from the log. A model creates its tables with the database it is constructed with. */
 export interface ReadModel {
   /** Writes what the event says, or nothing when it is not the model's. Called in position order, in a transaction. */
-  apply(event: Recorded): void;
+  apply(event: Recorded, named: NamedEvents): void;
+  /** Writes what it kept back so far, to be written once: called before each commit. */
+  flush?(): void;
   /** What was written since the last commit is gone: drops whatever is remembered outside the tables. */
   forget(): void;
 }

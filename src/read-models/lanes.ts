@@ -6,8 +6,13 @@ const REMEMBERED_OWNERS = 20_000;
 /** From here on a late line goes to a falling lane, so that even a history told backwards stays in a few lanes. */
 const RISING_LANES = 16;
 
+/** Of so many lines of a lane the first is marked. */
+const MARK_LINES = 16;
+const IS_MARKED = `nth % ${MARK_LINES} = 0`;
+
 /** The last line of a lane. */
 interface LaneEnd {
+  readonly nth: number;
   readonly effectiveMs: number;
   readonly totals: readonly bigint[];
 }
@@ -26,6 +31,9 @@ interface LaneEnds {
  * position ≤ K", and each line bears the lane's running totals. Facts in order need one lane; one that is late opens
  * another. In a falling lane the times strictly fall: there the lines with effective > T are the beginning, to be taken
  * off what is known. Rising lanes are numbered 0, 1, …, falling ones -1, -2, ….
+ *
+ * Lines lie by position. By effective time an index has one line in some, the marks: from a mark on, the few lines up to
+ * the next are looked through.
  *
  * Amounts and totals are decimal text: a sum may exceed 2^63, and SQL neither adds nor compares them.
  */
@@ -50,22 +58,29 @@ export class Lanes {
         lane INTEGER NOT NULL,
         position INTEGER NOT NULL,
         effective INTEGER NOT NULL, -- ms
+        nth INTEGER NOT NULL,       -- in its lane, from 0
         ${[...amounts, ...totals].map((name) => `${name} TEXT NOT NULL,`).join('\n        ')}
         PRIMARY KEY (owner, lane, position)
       ) STRICT, WITHOUT ROWID;
-      CREATE INDEX IF NOT EXISTS ${table}_by_effective ON ${table} (owner, lane, effective)`);
-    const lineOf = (condition: string) =>
-      db.prepare(`SELECT position, effective, ${totals.join(', ')} FROM ${table} WHERE owner = ? AND lane = ?
-        ${condition} LIMIT 1`);
+      CREATE INDEX IF NOT EXISTS ${table}_marks ON ${table} (owner, lane, effective) WHERE ${IS_MARKED}`);
+    const line = `SELECT position, effective, nth, ${totals.join(', ')} FROM ${table} WHERE owner = ?1 AND lane = ?2`;
+    /** The last line that is on one side of an effective time: it lies between the mark next to that time and the one behind. */
+    const lastOf = (side: string, nearest: string) =>
+      db.prepare(`SELECT * FROM (
+          ${line} AND position >= (SELECT position FROM ${table}
+            WHERE owner = ?1 AND lane = ?2 AND ${IS_MARKED} AND ${side} ORDER BY ${nearest} LIMIT 1)
+          ORDER BY position LIMIT ${MARK_LINES})
+        WHERE ${side} ORDER BY position DESC LIMIT 1`);
     this.statements = {
-      insert: db.prepare(`INSERT INTO ${table} (owner, lane, position, effective, ${[...amounts, ...totals].join(', ')})
-        VALUES (?, ?, ?, ?${', ?, ?'.repeat(amounts.length)})`),
+      insert:
+        db.prepare(`INSERT INTO ${table} (owner, lane, position, effective, nth, ${[...amounts, ...totals].join(', ')})
+        VALUES (?, ?, ?, ?, ?${', ?, ?'.repeat(amounts.length)})`),
       range: db.prepare(`SELECT (SELECT max(lane) FROM ${table} WHERE owner = :owner) AS highest,
         (SELECT min(lane) FROM ${table} WHERE owner = :owner) AS lowest`),
-      last: lineOf('ORDER BY position DESC'),
-      knownLast: lineOf('AND position <= ? ORDER BY position DESC'),
-      effectiveLast: lineOf('AND effective <= ? ORDER BY effective DESC, position DESC'),
-      laterLast: lineOf('AND effective > ? ORDER BY effective'),
+      last: db.prepare(`${line} ORDER BY position DESC LIMIT 1`),
+      knownLast: db.prepare(`${line} AND position <= ?3 ORDER BY position DESC LIMIT 1`),
+      effectiveLast: lastOf('effective <= ?3', 'effective DESC, position DESC'),
+      laterLast: lastOf('effective > ?3', 'effective'),
       after: db.prepare(`SELECT effective, ${amounts.join(', ')} FROM ${table}
         WHERE owner = ? AND effective > ? AND position <= ? ORDER BY effective`),
     };
@@ -81,10 +96,12 @@ export class Lanes {
       index = fits < 0 ? falling.length : fits;
     }
     const ends = rises ? rising : falling;
-    const totals = amounts.map((amount, i) => amount + (ends[index]?.totals[i] ?? 0n));
+    const end = ends[index];
+    const nth = end ? end.nth + 1 : 0;
+    const totals = end ? amounts.map((amount, i) => amount + end.totals[i]!) : amounts;
     const lane = rises ? index : -1 - index;
-    this.statements.insert.run(owner, lane, position, effectiveMs, ...amounts.map(String), ...totals.map(String));
-    ends[index] = { effectiveMs, totals };
+    this.statements.insert.run(owner, lane, position, effectiveMs, nth, ...amounts.map(String), ...totals.map(String));
+    ends[index] = { nth, effectiveMs, totals };
   }
 
   /** The sums at a moment, one for each amount. */
@@ -140,7 +157,7 @@ export class Lanes {
     const endOf = (lane: number): LaneEnd => {
       const row = this.statements.last.get(owner, lane);
       if (!row) throw new Error(`lane ${lane} of ${owner} is empty`);
-      return { effectiveMs: Number(row['effective']), totals: this.totalsOf(row) };
+      return { nth: Number(row['nth']), effectiveMs: Number(row['effective']), totals: this.totalsOf(row) };
     };
     return {
       rising: Array.from({ length: rising }, (_, index) => endOf(index)),

@@ -22,7 +22,7 @@ export class Models {
   constructor(db: ReadModelDatabase, clock: () => Instant) {
     this.times = new LogTimes(db);
     this.accounts = new AccountsModel(db);
-    const books = new BooksModel(db);
+    const books = new BooksModel(db, this.accounts.known);
     this.campaigns = new CampaignsModel(db);
     this.promotions = new PromotionsModel(db);
     this.rates = new RatesModel(db);

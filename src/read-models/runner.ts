@@ -1,11 +1,12 @@
 import type { Subscription } from 'rxjs';
-import type { EventStore, Position, Recorded } from '../event-store/event-store.js';
+import { type EventStore, type Position, type Recorded, StoreUnavailableError } from '../event-store/event-store.js';
+import { namedIdOf } from './books-model.js';
 import { type ModelsWriter, ModelsStorageError } from './writer.js';
 
 /** So many events at most share a transaction: it bounds what a crash makes the next start repeat. */
-const TRANSACTION_EVENTS = 2000;
-/** So many may wait to be written. A log that is faster is read again later, from where it was left. */
-const WAITING_EVENTS = 10_000;
+export const TRANSACTION_EVENTS = 4000;
+/** So many may wait to be written: what is being written, what is next, and as much again. A log that is faster waits. */
+const WAITING_EVENTS = 3 * TRANSACTION_EVENTS;
 /** Before what could not be written is written again. */
 const RETRY_MS = 1000;
 
@@ -27,6 +28,13 @@ const UNOBSERVED: ProjectionObserver = {
   stopped: () => undefined,
   rebuilt: () => undefined,
 };
+
+/** Events on their way into the tables. */
+interface Batch {
+  readonly events: readonly Recorded[];
+  readonly startedMs: number;
+  readonly written: Promise<void>;
+}
 
 interface Waiter {
   readonly position: Position;
@@ -183,33 +191,66 @@ export class ReadModelRunner {
     });
   }
 
-  /** Writes until nothing is left; a subscription that was let go is taken up where it was left. */
+  /** Writes until nothing is left. While a full transaction is written the next is handed over: the writer need not wait. */
   private async writeArrived(): Promise<void> {
+    let next: Batch | undefined;
     try {
-      while (this.arrived.length > 0) {
-        const startedMs = performance.now();
-        const batch = this.arrived.slice(0, TRANSACTION_EVENTS);
-        await this.writer.write(batch);
-        this.arrived.splice(0, batch.length);
-        this.committed = batch.at(-1)!.position;
-        this.observer.projected(this.committed, batch.length, startedMs);
-        this.settle((waiter) => (waiter.position <= this.committed ? true : undefined));
+      let batch = await this.handOver(0);
+      while (batch) {
+        const taken = batch.events.length;
+        if (this.arrived.length >= taken + TRANSACTION_EVENTS) next = await this.handOver(taken);
+        await batch.written;
+        this.include(batch);
+        batch = next ?? (await this.handOver(0));
+        next = undefined;
       }
       const searched = this.searchedThrough ?? 0n;
       this.searchedThrough = undefined;
       if (searched > this.committed) await this.writer.searched(searched);
-      if (this.hasLetGo && !this.isStopped) {
-        this.hasLetGo = false;
-        this.follow(this.committed, this.committed);
-      }
     } catch (error) {
-      if (error instanceof ModelsStorageError) this.tryAgain(error);
+      // What was to follow is not written either: the writer sees that it does not follow.
+      await next?.written.catch(() => undefined);
+      if (error instanceof ModelsStorageError || error instanceof StoreUnavailableError) this.tryAgain(error);
       else this.fail(error);
     }
   }
 
+  /** Gives the writer what has arrived from the event number `from` on, as much as a transaction takes; undefined: nothing has. */
+  private async handOver(from: number): Promise<Batch | undefined> {
+    const events = this.arrived.slice(from, from + TRANSACTION_EVENTS);
+    if (events.length === 0) return undefined;
+    const startedMs = performance.now();
+    const named = await this.namedBy(events);
+    const written = this.writer.write(events, named, this.arrived[from - 1]?.position ?? this.committed);
+    // It is looked at when its turn comes, which may be later than it fails.
+    written.catch(() => undefined);
+    return { events, startedMs, written };
+  }
+
+  private include({ events, startedMs }: Batch): void {
+    this.arrived.splice(0, events.length);
+    this.committed = events.at(-1)!.position;
+    this.observer.projected(this.committed, events.length, startedMs);
+    this.settle((waiter) => (waiter.position <= this.committed ? true : undefined));
+    if (!this.hasLetGo || this.isStopped || this.arrived.length > WAITING_EVENTS - TRANSACTION_EVENTS) return;
+    this.hasLetGo = false;
+    const read = this.arrived.at(-1)?.position ?? this.committed;
+    this.follow(read, read);
+  }
+
+  /** The events that those of the batch name, by the log's own index of ids. */
+  private async namedBy(batch: readonly Recorded[]): Promise<Recorded[]> {
+    const named: Recorded[] = [];
+    for (const [stream, events] of Map.groupBy(batch.filter(namedIdOf), ({ stream }) => stream)) {
+      const ids = events.map((event) => namedIdOf(event)!);
+      const found = await this.store.find(stream, ids, { through: events.at(-1)!.revision });
+      named.push(...found.values());
+    }
+    return named;
+  }
+
   /** What has arrived stays, and is written when it can be: until then answers are of what was written before. */
-  private tryAgain(error: ModelsStorageError): void {
+  private tryAgain(error: Error): void {
     this.observer.held(error);
     if (this.isStopped) return;
     this.retry = setTimeout(() => {

@@ -14,14 +14,17 @@ export interface ThreadData {
   readonly givesWay: boolean;
 }
 
-/** What the thread is asked, each answered in turn. Events travel as JSON: it is cheaper to clone than what it says. */
+/** What the thread is asked, each answered in turn. Events travel as lines of JSON: text is cheaper to clone than what it says. */
 export type Order =
   | { readonly do: 'checkpoint' | 'clear' | 'close' }
-  | { readonly do: 'write'; readonly events: string }
+  | { readonly do: 'write'; readonly events: string; readonly named: string; readonly after: Position }
   | { readonly do: 'searched'; readonly position: Position };
 
 /** An error's class does not travel. */
 export type Reply = { readonly done: Checkpoint | undefined } | { readonly failed: Error; readonly ofStorage: boolean };
+
+/** Next to nothing lives longer than its event: without a bound the thread takes several times as much, to no use. */
+const YOUNG_MB = 24;
 
 /** Built code has its thread beside it; what runs from its source, as tests do, has none. */
 const HAS_THREAD = import.meta.url.endsWith('.js');
@@ -55,7 +58,9 @@ export class ThreadedWriter implements ModelsWriter {
 
   /** Resolves when the tables are there to be read. Rejects when the file cannot be opened. */
   static async open(data: ThreadData): Promise<ThreadedWriter> {
-    const writer = new ThreadedWriter(new Worker(new URL('./writer-thread.js', import.meta.url), { workerData: data }));
+    const thread = new URL('./writer-thread.js', import.meta.url);
+    const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MB };
+    const writer = new ThreadedWriter(new Worker(thread, { workerData: data, resourceLimits }));
     await writer.checkpoint();
     return writer;
   }
@@ -64,8 +69,8 @@ export class ThreadedWriter implements ModelsWriter {
     return this.ask({ do: 'checkpoint' });
   }
 
-  async write(events: readonly Recorded[]): Promise<void> {
-    await this.ask({ do: 'write', events: events.map(textOf).join('\n') });
+  async write(events: readonly Recorded[], named: readonly Recorded[], after: Position): Promise<void> {
+    await this.ask({ do: 'write', events: textOfAll(events), named: textOfAll(named), after });
   }
 
   async searched(position: Position): Promise<void> {
@@ -97,3 +102,5 @@ export class ThreadedWriter implements ModelsWriter {
     for (const { reject } of this.waiting.splice(0)) reject(this.ended);
   }
 }
+
+const textOfAll = (events: readonly Recorded[]): string => events.map(textOf).join('\n');

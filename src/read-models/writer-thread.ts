@@ -1,6 +1,6 @@
 import { constants, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
-import { recordedOf } from '../event-store/event-store.js';
+import { type Recorded, recordedOf } from '../event-store/event-store.js';
 import { instantOf } from '../kernel/instant.js';
 import { type Checkpoint, ReadModelDatabase } from './database.js';
 import { Models } from './models.js';
@@ -19,7 +19,7 @@ async function obey(order: Order): Promise<Checkpoint | undefined> {
     case 'checkpoint':
       return writer.checkpoint();
     case 'write':
-      await writer.write(order.events.split('\n').map(recordedOf));
+      await writer.write(recordedIn(order.events), [...recordedIn(order.named)], order.after);
       return undefined;
     case 'searched':
       await writer.searched(order.position);
@@ -31,6 +31,12 @@ async function obey(order: Order): Promise<Checkpoint | undefined> {
       db.close();
       return undefined;
   }
+}
+
+/** Each is read when it is its turn, and gone when it is written down: what lives shortly costs the least. */
+function* recordedIn(lines: string): Generator<Recorded> {
+  if (lines === '') return;
+  for (const line of lines.split('\n')) yield recordedOf(line);
 }
 
 let turn: Promise<void> = Promise.resolve();

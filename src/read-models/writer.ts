@@ -1,5 +1,5 @@
 import type { Position, Recorded } from '../event-store/event-store.js';
-import type { Checkpoint, ReadModel, ReadModelDatabase } from './database.js';
+import type { Checkpoint, NamedEvents, ReadModel, ReadModelDatabase } from './database.js';
 
 /** The tables' file could not be written, as when a disk is full: the same may be written when it can. */
 export class ModelsStorageError extends Error {
@@ -10,8 +10,12 @@ export class ModelsStorageError extends Error {
 export interface ModelsWriter {
   /** The event that the tables include last; undefined when they are empty. */
   checkpoint(): Promise<Checkpoint | undefined>;
-  /** Includes events, in position order and not empty, in one transaction: all of them or, when it rejects, none. */
-  write(events: readonly Recorded[]): Promise<void>;
+  /**
+   * Includes events, in position order and not empty, in one transaction: all of them or, when it rejects, none. `named`
+   * are those that they name and that no table holds. More may be handed over before it is done: what was to follow
+   * `after`, and does not, since that could not be written, is rejected.
+   */
+  write(events: readonly Recorded[], named: readonly Recorded[], after: Position): Promise<void>;
   /** The log holds nothing of the ledger between the checkpoint and `position`. */
   searched(position: Position): Promise<void>;
   /** Drops all that is stored. */
@@ -33,11 +37,19 @@ export class LocalWriter implements ModelsWriter {
     return this.db.checkpoint();
   }
 
-  async write(events: readonly Recorded[]): Promise<void> {
+  async write(events: Iterable<Recorded>, named: readonly Recorded[], after: Position): Promise<void> {
+    const included = this.db.checkpoint()?.position ?? 0n;
+    if (included !== after) throw new Error(`the read models include position ${included}, and not ${after}`);
+    const byId = byStreamAndId(named);
     try {
       this.db.begin();
-      for (const event of events) for (const model of this.models) model.apply(event);
-      this.db.commit(events.at(-1)!);
+      let last: Recorded | undefined;
+      for (const event of events) {
+        for (const model of this.models) model.apply(event, byId);
+        last = event;
+      }
+      for (const model of this.models) model.flush?.();
+      this.db.commit(last!);
     } catch (error) {
       this.db.rollback();
       for (const model of this.models) model.forget();
@@ -57,6 +69,16 @@ export class LocalWriter implements ModelsWriter {
   async close(): Promise<void> {
     if (this.ownsFile) this.db.close();
   }
+}
+
+function byStreamAndId(events: readonly Recorded[]): NamedEvents {
+  const keyOf = (stream: string, id: string) => `${stream} ${id}`;
+  const byKey = new Map(events.map((event) => [keyOf(event.stream, event.id), event]));
+  return (stream, id) => {
+    const event = byKey.get(keyOf(stream, id));
+    if (!event) throw new Error(`${stream} has no ${id}, which a later event names`);
+    return event;
+  };
 }
 
 /** Of SQLite's result codes those of a file that cannot be written now: BUSY, READONLY, IOERR, FULL, CANTOPEN. */

@@ -40,7 +40,7 @@ export class AccountHistory {
   readonly events: Recorded[] = [];
   readonly db = new ReadModelDatabase(':memory:');
   readonly model = new AccountsModel(this.db);
-  readonly booksModel = new BooksModel(this.db);
+  readonly booksModel = new BooksModel(this.db, this.model.known);
   readonly queries: AccountQueries;
   readonly statements: Statements;
   readonly clicks: ClickExplanations;
@@ -136,7 +136,7 @@ export class AccountHistory {
     this.events.push(recorded);
     this.byId.set(recorded.id, recorded);
     this.model.apply(recorded);
-    this.booksModel.apply(recorded);
+    this.booksModel.apply(recorded, (_stream, id) => this.byId.get(id)!);
   }
 
   find(_stream: string, ids: readonly string[]): Promise<ReadonlyMap<string, Recorded>> {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { NewEvent, Recorded } from '../../src/event-store/event-store.js';
+import type { AccountEvent } from '../../src/accounts/domain/events.js';
+import { type NewEvent, StoreUnavailableError } from '../../src/event-store/event-store.js';
 import { MemoryEventStore } from '../../src/event-store/memory/memory-event-store.js';
 import { accountStream } from '../../src/kernel/identifiers.js';
 import { isRefusal } from '../../src/kernel/refusal.js';
@@ -91,9 +92,9 @@ class Held implements ModelsWriter {
   searched = (position: bigint) => this.inner.searched(position);
   clear = () => this.inner.clear();
   close = () => this.inner.close();
-  async write(events: readonly Recorded[]): Promise<void> {
+  async write(...events: Parameters<ModelsWriter['write']>): Promise<void> {
     await this.beforeWrite();
-    await this.inner.write(events);
+    await this.inner.write(...events);
   }
 }
 
@@ -192,6 +193,29 @@ describe('read models whose file cannot be written for a while', () => {
     await models.close();
   });
 
+  it('waits for a store that is away when a reversal names its click', async () => {
+    const { models, held } = await modelsOf(NEW);
+    await record(50);
+    await models.caughtUp();
+    const find = store.find.bind(store);
+    store.find = () => Promise.reject(new StoreUnavailableError('away'));
+    const reversed = new AccountHistory(at('2022-09-01T00:00:00Z'));
+    for (const { type, data } of history.events.slice(1, 50)) reversed.record({ type, data } as AccountEvent);
+    reversed.reverse('click-7', at('2022-10-06T00:00:00Z'));
+    const { id, type, data, metadata } = reversed.events.at(-1)!;
+    await store.append(STREAM, 'any', [{ id, type, data, metadata }]);
+    expect(type).toBe('ClickReversed');
+    expect(await models.runner.reached(51n, 50)).toBe(false);
+    store.find = find;
+    await models.reached(51n);
+    expect(new Set(held)).toEqual(new Set(['away']));
+    const moment = { asOf: NOW, known: 51n };
+    const clicks = models.books.sections.matching({}, ['clicks']);
+    expect(clicks.map(({ name }) => name)).toEqual(['SP']);
+    expect(await models.books.sections.total(clicks[0]!.id, moment)).toBe(-4700n);
+    await models.close();
+  });
+
   it('is told from a fault of a model by what SQLite says', async () => {
     const db = new ReadModelDatabase(path, NEW, OLD);
     db.create('CREATE TABLE IF NOT EXISTS wide (text TEXT)');
@@ -200,9 +224,9 @@ describe('read models whose file cannot be written for a while', () => {
     const [event] = history.events;
     const limit = db.prepare('PRAGMA max_page_count = 40');
     limit.get();
-    await expect(failing.write([event!])).rejects.toThrow(ModelsStorageError);
+    await expect(failing.write([event!], [], 0n)).rejects.toThrow(ModelsStorageError);
     const broken = new LocalWriter(db, [{ apply: () => void JSON.parse('{'), forget: () => undefined }]);
-    await expect(broken.write([event!])).rejects.toThrow(SyntaxError);
+    await expect(broken.write([event!], [], 0n)).rejects.toThrow(SyntaxError);
     db.close();
   });
 });

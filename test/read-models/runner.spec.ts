@@ -1,14 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { EventStore, Recorded } from '../../src/event-store/event-store.js';
 import { MemoryEventStore } from '../../src/event-store/memory/memory-event-store.js';
 import { instantOf } from '../../src/kernel/instant.js';
 import { type ReadModel, ReadModelDatabase } from '../../src/read-models/database.js';
 import { LogTimes } from '../../src/read-models/log-times.js';
-import { ReadModelRunner } from '../../src/read-models/runner.js';
-import { LocalWriter } from '../../src/read-models/writer.js';
+import { ReadModelRunner, TRANSACTION_EVENTS } from '../../src/read-models/runner.js';
+import { LocalWriter, ModelsStorageError } from '../../src/read-models/writer.js';
 
 /** Keeps the ids it saw in a table; stumbles over events of type `Broken`. */
 class Seen implements ReadModel {
@@ -115,6 +116,39 @@ describe('the read model runner', () => {
     expect(BigInt(models.seen.ids().length)).toBe(models.runner.position);
     expect(models.seen.forgotten).toBe(1);
     await models.close();
+  });
+
+  it('leaves nothing out and writes nothing twice when a transaction fails whose successor is handed over', async () => {
+    const events = Array.from({ length: 4 * TRANSACTION_EVENTS }, (_, n) => {
+      return { id: `Fact:${n}`, type: 'Fact', data: {}, metadata: { version: 1 } };
+    });
+    await store.append('things-1', 'none', events);
+    const db = new ReadModelDatabase(join(directory, 'models.db'));
+    const seen = new Seen(db);
+    const writer = new LocalWriter(db, [seen]);
+    const write = writer.write.bind(writer);
+    const outcomes: string[] = [];
+    let failures = 1;
+    writer.write = async (...batch) => {
+      // While the first is written as much arrives as may wait: the second fails when the third is handed over.
+      if (outcomes.length === 0) await sleep(50);
+      try {
+        if (outcomes.length === 1 && failures-- > 0) throw new ModelsStorageError('disk full');
+        await write(...batch);
+        outcomes.push('written');
+      } catch (error) {
+        outcomes.push((error as Error).message);
+        throw error;
+      }
+    };
+    const runner = new ReadModelRunner(store, writer);
+    await runner.start();
+    expect(await runner.reached(BigInt(events.length), 10_000)).toBe(true);
+    expect(seen.ids()).toEqual(events.map(({ id }) => id));
+    expect(outcomes).toContain('disk full');
+    expect(outcomes.filter((outcome) => outcome.startsWith('the read models include position'))).not.toEqual([]);
+    await runner.stop();
+    db.close();
   });
 
   it('rebuilds to the same tables', async () => {

@@ -40,6 +40,8 @@ export interface CreditUse {
   readonly appliedAt: Instant;
   /** Exclusive. */
   readonly expiresAt: Instant;
+  /** From when on its end is near. */
+  readonly endsSoonFrom: Instant;
   readonly appliedMinor: bigint;
   /** What it holds once every recorded fact has taken effect, were it not for its end. */
   readonly heldMinor: bigint;
@@ -105,7 +107,7 @@ export function step(event: NoticedEvent, position: bigint, creditOf: (creditId:
  */
 export function expiringFrom(credit: CreditUse, knownSince: Instant): Instant | null {
   if (credit.isOver || credit.heldMinor <= 0n || credit.told.includes('credit-expiring')) return null;
-  const from = later(later(plusMs(credit.expiresAt, -EXPIRING_MS), credit.appliedAt), knownSince);
+  const from = later(credit.endsSoonFrom, knownSince);
   return from < credit.expiresAt ? from : null;
 }
 
@@ -129,6 +131,7 @@ function creditFrom(data: CreditApplied['data']): CreditUse {
     currency: applied.currency,
     appliedAt,
     expiresAt,
+    endsSoonFrom: later(plusMs(expiresAt, -EXPIRING_MS), appliedAt),
     appliedMinor: minorOf(applied),
     heldMinor: minorOf(applied),
     drawnMinor: 0n,

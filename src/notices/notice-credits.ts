@@ -1,0 +1,92 @@
+import type { Position } from '../event-store/event-store.js';
+import { accountStream } from '../kernel/identifiers.js';
+import type { ReadModelDatabase, Statement } from '../read-models/database.js';
+import type { CreditUse } from './domain/notices.js';
+
+/** So many credits are remembered between transactions. */
+const REMEMBERED_CREDITS = 20_000;
+
+/** A credit as it is, saved or not. */
+interface KnownCredit {
+  readonly credit: CreditUse;
+  readonly dueMs: number | null;
+  readonly since: Position;
+}
+
+/** The credits that notices are about. Many clicks draw on one: it is read once, and saved once a transaction. */
+export class NoticeCredits {
+  /** By account and creditId. */
+  private readonly known = new Map<string, KnownCredit>();
+  /** Of `known` those to be saved, in the order in which they changed first: by it they get their ids. */
+  private readonly unsaved = new Map<string, KnownCredit>();
+  private readonly statements: Record<'find' | 'save', Statement>;
+
+  /** The model creates the table. */
+  constructor(db: ReadModelDatabase) {
+    this.statements = {
+      find: db.prepare('SELECT credit, due, since FROM notice_credits WHERE account = ? AND credit_id = ?'),
+      save: db.prepare(`INSERT INTO notice_credits (account, advertiser_id, marketplace, credit_id, due, since, credit)
+        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account, credit_id) DO UPDATE
+        SET due = excluded.due, since = excluded.since, credit = excluded.credit`),
+    };
+  }
+
+  of(account: string, creditId: string): CreditUse {
+    const known = this.find(account, creditId);
+    if (!known) throw new Error(`no credit ${creditId} was applied`);
+    return known.credit;
+  }
+
+  /** `position`: of the event that changed it. */
+  change(account: string, credit: CreditUse, dueMs: number | null, position: Position): void {
+    const before = this.find(account, credit.creditId);
+    const changed = { credit, dueMs, since: before && before.dueMs === dueMs ? before.since : position };
+    const key = keyOf(account, credit.creditId);
+    this.known.set(key, changed);
+    this.unsaved.set(key, changed);
+  }
+
+  flush(): void {
+    for (const { credit, dueMs, since } of this.unsaved.values()) {
+      const { advertiserId, marketplace, creditId } = credit;
+      const account = accountStream(advertiserId, marketplace);
+      this.statements.save.run(account, advertiserId, marketplace, creditId, dueMs, since, written(credit));
+    }
+    this.unsaved.clear();
+    if (this.known.size > REMEMBERED_CREDITS) this.known.clear();
+  }
+
+  /** The table has changed by itself, when all was saved. */
+  forgetOne({ advertiserId, marketplace, creditId }: CreditUse): void {
+    this.known.delete(keyOf(accountStream(advertiserId, marketplace), creditId));
+  }
+
+  forget(): void {
+    this.known.clear();
+    this.unsaved.clear();
+  }
+
+  private find(account: string, creditId: string): KnownCredit | undefined {
+    const key = keyOf(account, creditId);
+    const known = this.known.get(key);
+    if (known) return known;
+    const row = this.statements.find.get(account, creditId);
+    if (!row) return undefined;
+    const dueMs = row['due'] === null ? null : Number(row['due']);
+    const stored = { credit: read(String(row['credit'])), dueMs, since: row['since'] as Position };
+    this.known.set(key, stored);
+    return stored;
+  }
+}
+
+const keyOf = (account: string, creditId: string): string => `${account} ${creditId}`;
+
+/** As JSON has no bigint. */
+export const written = ({ appliedMinor, heldMinor, drawnMinor, ...rest }: CreditUse): string =>
+  JSON.stringify({ ...rest, minor: [appliedMinor, heldMinor, drawnMinor].map(String) });
+
+export function read(text: string): CreditUse {
+  const { minor, ...rest } = JSON.parse(text) as Omit<CreditUse, `${string}Minor`> & { minor: string[] };
+  const [appliedMinor, heldMinor, drawnMinor] = minor.map(BigInt) as [bigint, bigint, bigint];
+  return { ...rest, appliedMinor, heldMinor, drawnMinor };
+}
