@@ -34,6 +34,15 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       'which checks the same commands by class-validator and does nothing else.',
     measure: async (effort, events) => (await import('./rows/http.js')).httpRows(effort, events),
   },
+  rebuild: {
+    rows: ['6', '7'],
+    needs: ['wide'],
+    how:
+      'Read models are built from the first event of the log by the service’s own runner and its thread. By hand: one loop ' +
+      'scans the log in pages, parses each event, and inserts the same rows into the same tables, in transactions as large. ' +
+      'Emmett’s consumer builds one projection of balances. In memory, the log is read and folded, and nothing is stored.',
+    measure: async (effort, events) => (await import('./rows/rebuild.js')).rebuildRows(effort, events),
+  },
   questions: {
     rows: ['8', '9'],
     needs: ['deep'],
@@ -55,6 +64,12 @@ export const GROUPS: Readonly<Record<string, Group>> = {
     needs: ['wide'],
     how: 'From starting the process to the first 200 of /health/ready, files in the cache of the operating system.',
     measure: async (effort, events) => (await import('./rows/start.js')).startRows(effort, events),
+  },
+  growth: {
+    rows: ['12'],
+    needs: [],
+    how: 'Deciding and folding alone, in this process.',
+    measure: async (effort) => (await import('./rows/growth.js')).growthRows(effort),
   },
   posting: {
     rows: ['13'],

@@ -22,11 +22,11 @@ export async function postingRows(effort: Effort, events: number): Promise<Row[]
   const requests = Math.max(CONNECTIONS, Math.round(REQUESTS * effort.share));
   let sent = 0;
   const posting = async () => {
-    const body = () => {
+    const bodies = Array.from({ length: requests }, () => {
       const of = clicks[sent++ % ACCOUNTS]!;
-      return Array.from({ length: ARRAY }, () => of.command());
-    };
-    const ms = await post(service.url, CONNECTIONS, requests, body);
+      return JSON.stringify(Array.from({ length: ARRAY }, () => of.command()));
+    });
+    const ms = await post(`${service.url}/v1/commands`, CONNECTIONS, bodies);
     return { done: requests * ARRAY, ms };
   };
   let [rebuilds, exports] = [0, 0];
