@@ -8,17 +8,18 @@ const REMEMBERED_CREDITS = 20_000;
 
 /** A credit as it is, saved or not. */
 interface KnownCredit {
-  readonly credit: CreditUse;
-  readonly dueMs: number | null;
-  readonly since: Position;
+  credit: CreditUse;
+  dueMs: number | null;
+  since: Position;
 }
 
 /** The credits that notices are about. Many clicks draw on one: it is read once, and saved once a transaction. */
 export class NoticeCredits {
-  /** By account and creditId. */
-  private readonly known = new Map<string, KnownCredit>();
+  /** By account, then by creditId. */
+  private readonly known = new Map<string, Map<string, KnownCredit>>();
+  private remembered = 0;
   /** Of `known` those to be saved, in the order in which they changed first: by it they get their ids. */
-  private readonly unsaved = new Map<string, KnownCredit>();
+  private readonly unsaved = new Set<KnownCredit>();
   private readonly statements: Record<'find' | 'save', Statement>;
 
   /** The model creates the table. */
@@ -39,47 +40,50 @@ export class NoticeCredits {
 
   /** `position`: of the event that changed it. */
   change(account: string, credit: CreditUse, dueMs: number | null, position: Position): void {
-    const before = this.find(account, credit.creditId);
-    const changed = { credit, dueMs, since: before && before.dueMs === dueMs ? before.since : position };
-    const key = keyOf(account, credit.creditId);
-    this.known.set(key, changed);
-    this.unsaved.set(key, changed);
+    const known = this.find(account, credit.creditId) ?? this.remember(account, { credit, dueMs, since: position });
+    if (known.dueMs !== dueMs) known.since = position;
+    known.credit = credit;
+    known.dueMs = dueMs;
+    this.unsaved.add(known);
   }
 
   flush(): void {
-    for (const { credit, dueMs, since } of this.unsaved.values()) {
+    for (const { credit, dueMs, since } of this.unsaved) {
       const { advertiserId, marketplace, creditId } = credit;
       const account = accountStream(advertiserId, marketplace);
       this.statements.save.run(account, advertiserId, marketplace, creditId, dueMs, since, written(credit));
     }
     this.unsaved.clear();
-    if (this.known.size > REMEMBERED_CREDITS) this.known.clear();
+    if (this.remembered > REMEMBERED_CREDITS) this.forget();
   }
 
   /** The table has changed by itself, when all was saved. */
   forgetOne({ advertiserId, marketplace, creditId }: CreditUse): void {
-    this.known.delete(keyOf(accountStream(advertiserId, marketplace), creditId));
+    this.known.get(accountStream(advertiserId, marketplace))?.delete(creditId);
   }
 
   forget(): void {
     this.known.clear();
     this.unsaved.clear();
+    this.remembered = 0;
   }
 
   private find(account: string, creditId: string): KnownCredit | undefined {
-    const key = keyOf(account, creditId);
-    const known = this.known.get(key);
+    const known = this.known.get(account)?.get(creditId);
     if (known) return known;
     const row = this.statements.find.get(account, creditId);
     if (!row) return undefined;
     const dueMs = row['due'] === null ? null : Number(row['due']);
-    const stored = { credit: read(String(row['credit'])), dueMs, since: row['since'] as Position };
-    this.known.set(key, stored);
-    return stored;
+    return this.remember(account, { credit: read(String(row['credit'])), dueMs, since: row['since'] as Position });
+  }
+
+  private remember(account: string, known: KnownCredit): KnownCredit {
+    const credits = this.known.get(account) ?? new Map<string, KnownCredit>();
+    this.known.set(account, credits.set(known.credit.creditId, known));
+    this.remembered += 1;
+    return known;
   }
 }
-
-const keyOf = (account: string, creditId: string): string => `${account} ${creditId}`;
 
 /** As JSON has no bigint. */
 export const written = ({ appliedMinor, heldMinor, drawnMinor, ...rest }: CreditUse): string =>

@@ -238,11 +238,16 @@ export class AccountsModel implements ReadModel {
 const plainPart = ({ creditId, amount }: CreditPart) => ({ creditId, amount: amount.amount });
 
 /** One movement a credit: a click restored in one part and clawed back in another names it once. */
-function byCredit(movements: readonly Movement[]): Iterable<Movement> {
+function byCredit(movements: readonly Movement[]): readonly Movement[] {
+  const sums = movements.length < 2 ? movements : summed(movements);
+  return sums.filter(({ held, drawn }) => held !== 0n || drawn !== 0n);
+}
+
+function summed(movements: readonly Movement[]): readonly Movement[] {
   const sums = new Map<string, Movement>();
   for (const { creditId, held, drawn } of movements) {
     const sum = sums.get(creditId);
     sums.set(creditId, { creditId, held: held + (sum?.held ?? 0n), drawn: drawn + (sum?.drawn ?? 0n) });
   }
-  return [...sums.values()].filter(({ held, drawn }) => held !== 0n || drawn !== 0n);
+  return [...sums.values()];
 }

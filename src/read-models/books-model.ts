@@ -58,9 +58,17 @@ const clickIdOf = (clickId: string): string => `ClickSpent:${clickId}`;
 const HALF = 32n;
 export const joined = (high: bigint, low: bigint): bigint => (high << HALF) + low;
 
+interface KnownSection {
+  readonly id: bigint;
+  readonly group: SectionGroup;
+  readonly marketplace: string;
+  readonly currency: string;
+}
+
 /** Writes down the postings of account events. The accounts model is fed before it: it has the accounts and credits. */
 export class BooksModel implements ReadModel {
-  private readonly sections = new Map<string, bigint>();
+  /** By name: there are few of one. */
+  private readonly sections = new Map<string, KnownSection[]>();
   private readonly statements: Record<'section' | 'open' | 'entry', Statement>;
 
   constructor(
@@ -108,13 +116,16 @@ export class BooksModel implements ReadModel {
     const place = placeOf(posting, context);
     if (!place) return undefined;
     const [group, name] = place;
-    const key = `${group} ${name} ${marketplace} ${posting.currency}`;
-    const known = this.sections.get(key);
-    if (known !== undefined) return known;
+    const { currency } = posting;
+    const named = this.sections.get(name) ?? [];
+    const known = named.find((each) => {
+      return each.group === group && each.marketplace === marketplace && each.currency === currency;
+    });
+    if (known) return known.id;
     const { section, open } = this.statements;
-    const found = section.get(group, name, marketplace, posting.currency)?.['id'];
-    const id = BigInt((found as bigint) ?? open.run(group, name, marketplace, posting.currency).lastInsertRowid);
-    this.sections.set(key, id);
+    const found = section.get(group, name, marketplace, currency)?.['id'];
+    const id = BigInt((found as bigint) ?? open.run(group, name, marketplace, currency).lastInsertRowid);
+    this.sections.set(name, [...named, { id, group, marketplace, currency }]);
     return id;
   }
 }

@@ -1,8 +1,8 @@
 import type { Position } from '../event-store/event-store.js';
 import type { ReadModelDatabase, Statement } from './database.js';
 
-/** Owners whose lane ends are remembered; the others are read again when they move. */
-const REMEMBERED_OWNERS = 20_000;
+/** Of so many owners the lane ends are remembered: all are read again as they move when there are more. */
+const REMEMBERED_OWNERS = 50_000;
 /** From here on a late line goes to a falling lane, so that even a history told backwards stays in a few lanes. */
 const RISING_LANES = 16;
 
@@ -143,12 +143,12 @@ export class Lanes {
     this.ends.clear();
   }
 
-  /** Least recently used out first: a Map keeps its keys in the order in which they were put in. */
   private endsOf(owner: number): LaneEnds {
-    const ends = this.ends.get(owner) ?? this.storedEnds(owner);
-    this.ends.delete(owner);
+    const known = this.ends.get(owner);
+    if (known) return known;
+    if (this.ends.size >= REMEMBERED_OWNERS) this.ends.clear();
+    const ends = this.storedEnds(owner);
     this.ends.set(owner, ends);
-    if (this.ends.size > REMEMBERED_OWNERS) this.ends.delete(this.ends.keys().next().value as number);
     return ends;
   }
 
