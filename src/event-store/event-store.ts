@@ -37,17 +37,24 @@ export interface Recorded extends NewEvent {
 
 /** An event of a store that keeps text, so that it need not be written as JSON again. */
 export abstract class EventAsText {
-  /** What `textOf` tells of it. */
+  /** Its line of `linesOf`. */
   abstract text(): string;
 }
 
-/** An event as a line of JSON, its position a string: how events travel to other threads. `recordedOf` reads it. */
-export const textOf = (event: Recorded): string =>
+/** An event as JSON, its position a string. */
+const textOf = (event: Recorded): string =>
   event instanceof EventAsText ? event.text() : JSON.stringify({ ...event, position: event.position.toString() });
 
-export function recordedOf(text: string): Recorded {
-  const event = JSON.parse(text) as Omit<Recorded, 'position'> & { position: string };
-  return Object.assign(event, { position: BigInt(event.position) });
+/** How events travel to other threads: a line of JSON each. `recordedIn` reads them. */
+export const linesOf = (events: readonly Recorded[]): string => events.map(textOf).join('\n');
+
+/** Each is read when it is its turn, and gone when it is dealt with: what lives shortly costs the least. */
+export function* recordedIn(lines: string): Generator<Recorded> {
+  if (lines === '') return;
+  for (const line of lines.split('\n')) {
+    const event = JSON.parse(line) as Omit<Recorded, 'position'> & { position: string };
+    yield Object.assign(event, { position: BigInt(event.position) });
+  }
 }
 
 /** The stream's last revision as the writer knows it; `none` for a stream that must not exist yet. */

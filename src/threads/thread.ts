@@ -12,6 +12,9 @@ type Reply = { readonly done: unknown } | { readonly failed: Failure };
 /** Built code has its threads beside it; what runs from its source, as tests do, has none. */
 export const HAS_THREADS = import.meta.url.endsWith('.js');
 
+/** Next to nothing lives longer than its event: without a bound a thread takes several times as much, to no use. */
+const YOUNG_MB = 24;
+
 /** A thread that does what it is told, one thing after the other, and answers in turn. */
 export class Thread<Order> {
   private readonly worker: Worker;
@@ -20,7 +23,7 @@ export class Thread<Order> {
 
   /** `script` calls `obey`. When it throws before, so does what is asked first. */
   constructor(script: URL, workerData: unknown) {
-    this.worker = new Worker(script, { workerData });
+    this.worker = new Worker(script, { workerData, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } });
     this.worker.on('message', (reply: Reply) => {
       const asked = this.waiting.shift()!;
       if (this.waiting.length === 0) this.worker.unref();

@@ -1,5 +1,5 @@
 import { workerData } from 'node:worker_threads';
-import { type Recorded, recordedOf } from '../../event-store/event-store.js';
+import { recordedIn } from '../../event-store/event-store.js';
 import { obey } from '../../threads/thread.js';
 import { LocalSeals, type Questions } from './seals.js';
 import type { SealsAnswer, SealsOrder } from './threaded-seals.js';
@@ -23,11 +23,6 @@ async function done(order: SealsOrder): Promise<unknown> {
     case 'open':
       return undefined;
   }
-}
-
-/** Each is read when it is its turn, and gone when it is sealed: what lives shortly costs the least. */
-function* recordedIn(lines: string): Generator<Recorded> {
-  for (const line of lines.split('\n')) yield recordedOf(line);
 }
 
 obey(async (order: SealsOrder): Promise<SealsAnswer> => {

@@ -1,4 +1,4 @@
-import { type Position, type Recorded, textOf } from '../../event-store/event-store.js';
+import { type Position, type Recorded, linesOf } from '../../event-store/event-store.js';
 import { HAS_THREADS, Thread } from '../../threads/thread.js';
 import type { SealedTo } from './seal-file.js';
 import { LocalSeals, type Questions, type SealsKeeper } from './seals.js';
@@ -52,7 +52,7 @@ export class ThreadedSeals implements SealsKeeper {
   }
 
   async add(events: readonly Recorded[]): Promise<void> {
-    await this.tell({ do: 'add', events: events.map(textOf).join('\n') });
+    await this.tell({ do: 'add', events: linesOf(events) });
   }
 
   async searchedTo(position: Position): Promise<void> {
