@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { Accounts } from '../src/accounts/accounts.js';
 import { accountDecider } from '../src/accounts/domain/account.js';
 import { Sealer } from '../src/audit/seals/sealer.js';
@@ -44,15 +44,22 @@ export const settingsOf = (path: string): Settings =>
 
 const pathOf = (shape: Shape, events: number): string => `${HOME}/${shape}-${events}.db`;
 
-/** A ledger of at least so many events, with what the service keeps beside it; made when it is not there. */
+/**
+ * A ledger of at least so many events, made when it is not there, and what the service keeps beside it, as this code has it:
+ * a log that is there may have been made by code that keeps something else.
+ */
 export async function ledgerOf(shape: Shape, events: number): Promise<string> {
   const path = pathOf(shape, events);
-  if (existsSync(path)) return path;
+  if (existsSync(path)) {
+    await makeTheRest(path, shape);
+    return path;
+  }
   mkdirSync(HOME, { recursive: true });
   const draft = `${HOME}/draft-${shape}.db`;
   await makeLog(draft, shape, events);
   await makeTheRest(draft, shape);
-  for (const suffix of SUFFIXES.toReversed()) if (existsSync(draft + suffix)) renameSync(draft + suffix, path + suffix);
+  // The log last: it is there when all is.
+  for (const suffix of suffixesOf(draft).toReversed()) renameSync(draft + suffix, path + suffix);
   return path;
 }
 
@@ -120,29 +127,31 @@ async function makeTheRest(path: string, shape: Shape): Promise<void> {
   const models = app.get(ReadModels);
   const head = await models.head();
   while (!(await models.runner.reached(head, A_WHILE_MS)));
+  if (models.isRebuilding) await models.rebuild();
   while (shape === 'wide' && !(await app.get(Sealer).reached(head, A_WHILE_MS)));
   await app.close();
 }
 
 const A_WHILE_MS = 60_000;
 
-/** What a ledger is made of; the log first. */
-const SUFFIXES = ['', '-wal', '.models', '.models-wal', '.snapshots', '.snapshots-wal', '.seals', '.seals-wal'];
+/** Of the files that a ledger is made of, whatever the service keeps beside it: the log is the first. */
+const suffixesOf = (path: string): string[] => {
+  const own = basename(path);
+  const names = readdirSync(dirname(path)).filter((name) => name.startsWith(own));
+  return names.map((name) => name.slice(own.length)).sort();
+};
 
 /** A copy to write to; it is the caller's to remove. `models`: with the read models and what else lies beside it. */
 export function copyOf(path: string, name: string, { models }: { models: boolean }): string {
   const copy = `${HOME}/${name}.db`;
   remove(copy);
-  for (const suffix of models ? SUFFIXES : ['', '-wal']) {
-    if (existsSync(path + suffix)) copyFileSync(path + suffix, copy + suffix);
-  }
+  for (const suffix of models ? suffixesOf(path) : ['']) copyFileSync(path + suffix, copy + suffix);
   return copy;
 }
 
 /** With all that lies beside it. */
 export function remove(path: string): void {
-  const [folder, own] = [dirname(path), basename(path)];
-  for (const name of readdirSync(folder)) if (name.startsWith(own)) rmSync(join(folder, name));
+  for (const suffix of suffixesOf(path)) rmSync(path + suffix);
 }
 
 /** Leaves nothing but the ledgers that were made whole. */
