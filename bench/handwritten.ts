@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Clicks } from './clicks.js';
 import { openLedgerFile } from '../src/event-store/sqlite/ledger-file.js';
 
 /** A click as the ledger stores it, decided beforehand: the ceiling decides nothing. */
@@ -6,6 +7,14 @@ export interface ReadyClick {
   readonly account: number;
   readonly key: string;
   readonly data: object;
+}
+
+/** As good as decided: nothing is drawn on. */
+export const DECIDED = { draws: [], billable: { amount: '0.00', currency: 'USD' } };
+
+export function readyClick(account: number, clicks: Clicks): ReadyClick {
+  const data = clicks.data();
+  return { account, key: String(data['clickId']), data: { ...data, ...DECIDED } };
 }
 
 /**

@@ -4,12 +4,11 @@ import { Snapshots } from '../../src/commands/snapshots.js';
 import { SqliteEventStore } from '../../src/event-store/sqlite/sqlite-event-store.js';
 import { Clicks } from '../clicks.js';
 import { Emmett } from '../emmett.js';
-import { HandwrittenLog, type ReadyClick } from '../handwritten.js';
+import { DECIDED, HandwrittenLog, readyClick, type ReadyClick } from '../handwritten.js';
 import { copyOf, GOES_ON_MS, ledgerOf, remove } from '../ledgers.js';
 import { alternately, atLeast, type Contestant, type Effort, type Row } from '../measure.js';
 
 const CLIENTS = 50;
-const DECIDED = { draws: [], billable: { amount: '0.00', currency: 'USD' } };
 
 /** Rows 1 to 3: a durable command, decided, appended and acknowledged in this process. */
 export async function commandRows(effort: Effort, events: number): Promise<Row[]> {
@@ -72,10 +71,7 @@ function byHand(ledger: string, clients: number, commands: number): Contestant {
   const path = copyOf(ledger, 'by-hand', { models: false });
   const log = new HandwrittenLog(path);
   const clicks = Array.from({ length: clients }, (_, account) => new Clicks(account, 'by hand', GOES_ON_MS));
-  const ready = (account: number): ReadyClick => {
-    const data = clicks[account]!.data();
-    return { account, key: String(data['clickId']), data: { ...data, ...DECIDED } };
-  };
+  const ready = (account: number): ReadyClick => readyClick(account, clicks[account]!);
   return {
     run: () =>
       inParallel(clients, commands, (client) =>

@@ -1,4 +1,5 @@
 import { Clicks } from '../clicks.js';
+import { HandwrittenLog, readyClick } from '../handwritten.js';
 import { copyOf, GOES_ON_MS, ledgerOf, remove } from '../ledgers.js';
 import { alternately, atLeast, type Contestant, type Effort, type Row } from '../measure.js';
 import { post, serveLedger, serveReference } from '../service.js';
@@ -7,36 +8,40 @@ const CONNECTIONS = 50;
 const ARRAY = 50;
 const ACCOUNTS = 50;
 
-const NOTE =
-  'The target is held against a plain Nest route: ValidationPipe, which is class-transformer and class-validator, on the ' +
-  'same DTO, and nothing behind it. Without the pipe, class-validator called directly, the same does more.';
+/** So many events at most share a transaction of the service. */
+const MOST_TOGETHER = 1000;
 
 /**
  * Rows 4 and 5: clicks over HTTP, durable, the read models kept up, against routes that check the same clicks and do
  * nothing with them.
  */
 export async function httpRows(effort: Effort, events: number): Promise<Row[]> {
-  const path = copyOf(await ledgerOf('wide', events), 'http', { models: true });
+  const ledger = await ledgerOf('wide', events);
+  const path = copyOf(ledger, 'http', { models: true });
   const service = await serveLedger(path, { PROMOLEDGER_CHECKPOINT_EVERY: 'off' });
   const reference = await serveReference();
   const rows: Row[] = [];
   const clicks = Array.from({ length: ACCOUNTS }, (_, account) => new Clicks(account, 'http', GOES_ON_MS));
   const measure = async (number: string, what: string, size: number, requests: number, target: number) => {
     const stock = size === 1 ? 'stock' : 'stock-arrays';
+    const together = Math.min(CONNECTIONS * size, MOST_TOGETHER);
     const posting = (url: string) => new Posting(url, clicks, size, requests);
     const rates = await alternately(
       {
         ours: new Recording(`${service.url}/v1/commands`, clicks, size, requests, service.url),
         stock: posting(`${reference.url}/${stock}`),
         direct: posting(`${reference.url}/direct`),
+        alone: appending(ledger, clicks, { count: size * requests, together }),
       },
       effort,
     );
-    rows.push(atLeast(number, `${what} | Nest's ValidationPipe`, [rates.ours, rates.stock], target, NOTE), {
-      ...atLeast(number, `${what} | class-validator directly`, [rates.ours, rates.direct], 0),
-      target: '',
-      met: null,
-    });
+    rows.push(
+      atLeast(number, `${what} | Nest's ValidationPipe, doing nothing`, [rates.ours, rates.stock], target),
+      justTold(atLeast(number, `${what} | class-validator called directly`, [rates.ours, rates.direct], 0)),
+      justTold(
+        atLeast(number, `${what} | the append alone, by hand, ${together} a transaction`, [rates.ours, rates.alone], 0),
+      ),
+    );
   };
   const requests = Math.round(20_000 * effort.share);
   await measure('4', `HTTP, single clicks, ${CONNECTIONS} connections`, 1, requests, 0.8);
@@ -45,6 +50,32 @@ export async function httpRows(effort: Effort, events: number): Promise<Row[]> {
   await reference.stop();
   remove(path);
   return rows;
+}
+
+const justTold = (row: Row): Row => ({ ...row, target: '', met: null });
+
+/** What of it is the disk's and SQLite's: clicks that are decided already, written by a loop that does nothing else. */
+function appending(
+  ledger: string,
+  clicks: readonly Clicks[],
+  { count, together }: { count: number; together: number },
+): Contestant {
+  const path = copyOf(ledger, 'by-hand', { models: false });
+  const log = new HandwrittenLog(path);
+  return {
+    run: async () => {
+      const ready = Array.from({ length: count }, (_, n) => readyClick(n % ACCOUNTS, clicks[n % ACCOUNTS]!));
+      const startedMs = performance.now();
+      for (let n = 0; n < count; n += together) {
+        await Promise.all(ready.slice(n, n + together).map((click) => log.appendInGroup(click)));
+      }
+      return { done: count, ms: performance.now() - startedMs };
+    },
+    close: () => {
+      log.close();
+      remove(path);
+    },
+  };
 }
 
 /** Posts clicks of many accounts. Their requests are made before the time runs. */
