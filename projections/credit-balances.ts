@@ -118,11 +118,10 @@ export function movementsOf(
 }
 
 const each = (parts: readonly CreditPart[], held: bigint, drawn: bigint): Movement[] =>
-  parts.map(({ creditId, amount }) => ({
-    creditId,
-    held: held * minorOf(amount),
-    drawn: drawn * minorOf(amount),
-  }));
+  parts.map(({ creditId, amount }) => {
+    const part = minorOf(amount);
+    return { creditId, held: held * part, drawn: drawn * part };
+  });
 
 /** Any id is a key like all others here. (Not by a computed key: the engine of servers as old as 22.10 fails on it.) */
 const withCredit = (state: CreditBalances, creditId: string, credit: CreditBalance): CreditBalances => ({
@@ -130,7 +129,8 @@ const withCredit = (state: CreditBalances, creditId: string, credit: CreditBalan
   credits: Object.fromEntries([...Object.entries(state.credits), [creditId, credit]]),
 });
 
-function moved(state: CreditBalances, { billed, credits }: Movements): CreditBalances {
+/** Movements add up: those of many events, summed, give the state that they give one after the other. */
+export function moved(state: CreditBalances, { billed, credits }: Movements): CreditBalances {
   const { currency } = state;
   const after = { ...state.credits };
   for (const { creditId, held, drawn } of credits) {

@@ -1,4 +1,13 @@
-import { creditBalances, availableAt, remainingAt, type CreditBalances } from '../../projections/credit-balances.js';
+import {
+  availableAt,
+  type CreditBalances,
+  creditBalances,
+  type Movement,
+  moved,
+  type Movements,
+  movementsOf,
+  remainingAt,
+} from '../../projections/credit-balances.js';
 import { currencyConversions, type CurrencyConversions } from '../../projections/currency-conversions.js';
 import { disbursements, type Disbursements } from '../../projections/disbursements.js';
 import { qualifyingWeeks, type QualifyingWeeks } from '../../projections/qualifying-weeks.js';
@@ -7,7 +16,7 @@ import { effectiveAtOf } from '../accounts/domain/postings.js';
 import type { CampaignEvent } from '../campaigns/domain/events.js';
 import type { EventStore, Position, Recorded } from '../event-store/event-store.js';
 import type { FxEvent } from '../fx/domain/events.js';
-import { formatMinor, minorOf } from '../kernel/money.js';
+import { formatMinor } from '../kernel/money.js';
 import type { Instant } from '../kernel/instant.js';
 import { byCodeUnit } from '../kernel/identifiers.js';
 import type { EnrollmentEvent, PromotionEvent } from '../promotions/domain/events.js';
@@ -48,25 +57,41 @@ export interface Spent extends SpendFact {
 /** Folds the events recorded up to `known` and effective up to `asOf`, one after the other, in the order of the log. */
 export async function replay(store: EventStore, { asOf, known }: Moment, onEvent?: () => void): Promise<Replayed> {
   const fold = new Fold(asOf);
-  for await (const event of store.readAll()) {
-    if (event.position > known) break;
-    fold.take(event);
-    onEvent?.();
+  for await (const page of store.readPages()) {
+    for (const event of page) {
+      if (event.position > known) return fold.replayed;
+      fold.take(event);
+      onEvent?.();
+    }
   }
-  return fold;
+  return fold.replayed;
 }
 
-class Fold implements Replayed {
-  readonly accounts = new Map<string, ReplayedAccount>();
-  readonly campaigns = new Map<string, QualifyingWeeks>();
-  readonly promotions = new Map<string, Disbursements>();
-  readonly rates = new Map<string, CurrencyConversions>();
-  readonly enrollments = new Map<string, EnrollmentEvent[]>();
-  readonly spend = new Map<string, Spent[]>();
-  readonly grants = new Map<string, Map<string, Grant>>();
-  events = 0;
+class Fold {
+  private readonly accounts = new Map<string, AccountFold>();
+  private readonly campaigns = new Map<string, QualifyingWeeks>();
+  private readonly promotions = new Map<string, Disbursements>();
+  private readonly rates = new Map<string, CurrencyConversions>();
+  private readonly enrollments = new Map<string, EnrollmentEvent[]>();
+  private events = 0;
 
   constructor(private readonly asOf: Instant) {}
+
+  get replayed(): Replayed {
+    const { campaigns, promotions, rates, enrollments, events } = this;
+    const ofAccounts = <Part>(part: (account: AccountFold) => Part) =>
+      new Map(Array.from(this.accounts, ([stream, account]) => [stream, part(account)]));
+    return {
+      accounts: ofAccounts(({ account }) => account),
+      campaigns,
+      promotions,
+      rates,
+      enrollments,
+      spend: ofAccounts(({ spend }) => spend),
+      grants: ofAccounts(({ grants }) => grants),
+      events,
+    };
+  }
 
   take({ stream, type, data }: Recorded): void {
     this.events += 1;
@@ -80,32 +105,11 @@ class Fold implements Replayed {
   }
 
   private takeAccount(stream: string, event: AccountEvent): void {
-    const { advertiserId, marketplace } = event.data;
-    const before = this.accounts.get(stream) ?? creditBalances.initial();
     // An account is known from its opening on, whenever that takes effect.
     if (event.type !== 'AccountOpened' && effectiveAtOf(event) > this.asOf) return;
-    const openedAt =
-      event.type === 'AccountOpened' ? event.data.occurredAt : (this.accounts.get(stream)?.openedAt ?? null);
-    this.accounts.set(stream, { ...creditBalances.evolve(before, event), advertiserId, marketplace, openedAt });
-    this.takeSpend(stream, event);
-  }
-
-  private takeSpend(stream: string, event: AccountEvent): void {
-    const spend = this.spend.get(stream) ?? [];
-    if (event.type === 'ClickSpent' || event.type === 'ImpressionsSpent') {
-      putInOrder(spend, spentOf(event), ({ at }) => at);
-      this.spend.set(stream, spend);
-    } else if (event.type === 'ClickReversed') {
-      const { clickId } = event.data;
-      this.spend.set(
-        stream,
-        spend.filter(({ id, kind }) => id !== clickId || kind !== 'clicks'),
-      );
-    } else if (event.type === 'CreditApplied') {
-      const { creditId, stage = null, revision = 1 } = event.data;
-      const grants = this.grants.get(stream) ?? new Map<string, Grant>();
-      this.grants.set(stream, grants.set(creditId, { stage, revision }));
-    }
+    let account = this.accounts.get(stream);
+    if (!account) this.accounts.set(stream, (account = new AccountFold(event.data)));
+    account.take(event);
   }
 
   private takeCampaign(stream: string, event: CampaignEvent): void {
@@ -132,6 +136,72 @@ class Fold implements Replayed {
   }
 }
 
+/** An account's events are by far the most. What they move is summed, and added to its state when that is needed. */
+class AccountFold {
+  readonly grants = new Map<string, Grant>();
+  spend: Spent[] = [];
+  private balances = creditBalances.initial();
+  private due = new Sums();
+  private openedAt: Instant | null = null;
+
+  constructor(private readonly owner: Pick<ReplayedAccount, 'advertiserId' | 'marketplace'>) {}
+
+  get account(): ReplayedAccount {
+    const { advertiserId, marketplace } = this.owner;
+    return { ...this.due.addedTo(this.balances), advertiserId, marketplace, openedAt: this.openedAt };
+  }
+
+  take(event: AccountEvent): void {
+    switch (event.type) {
+      case 'ClickSpent':
+      case 'ImpressionsSpent': {
+        const movements = movementsOf(event);
+        this.due.add(movements);
+        putInOrder(this.spend, spentOf(event, movements.billed), ({ at }) => at);
+        return;
+      }
+      case 'ClickReversed':
+        this.due.add(movementsOf(event));
+        this.spend = this.spend.filter(({ id, kind }) => id !== event.data.clickId || kind !== 'clicks');
+        return;
+      default:
+        this.takeRare(event);
+    }
+  }
+
+  private takeRare(event: AccountEvent): void {
+    if (event.type === 'AccountOpened') this.openedAt = event.data.occurredAt;
+    if (event.type === 'CreditApplied') {
+      const { creditId, stage = null, revision = 1 } = event.data;
+      this.grants.set(creditId, { stage, revision });
+    }
+    this.balances = creditBalances.evolve(this.due.addedTo(this.balances), event);
+    this.due = new Sums();
+  }
+}
+
+/** What several events move. */
+class Sums {
+  private readonly credits = new Map<string, { -readonly [Key in keyof Movement]: Movement[Key] }>();
+  private billed = 0n;
+
+  addedTo(balances: CreditBalances): CreditBalances {
+    if (this.billed === 0n && this.credits.size === 0) return balances;
+    return moved(balances, { billed: this.billed, credits: [...this.credits.values()] });
+  }
+
+  add({ billed, credits }: Movements): void {
+    this.billed += billed;
+    for (const movement of credits) {
+      const sum = this.credits.get(movement.creditId);
+      if (sum) {
+        sum.held += movement.held;
+        sum.drawn += movement.drawn;
+      } else this.credits.set(movement.creditId, { ...movement });
+    }
+  }
+}
+
 /** Behind all that are not later: facts mostly come in order, so it looks from the end. */
 function putInOrder<Fact>(facts: Fact[], fact: Fact, atOf: (fact: Fact) => Instant): void {
   const at = atOf(fact);
@@ -140,9 +210,8 @@ function putInOrder<Fact>(facts: Fact[], fact: Fact, atOf: (fact: Fact) => Insta
   facts.splice(place, 0, fact);
 }
 
-function spentOf(event: Extract<AccountEvent, { type: 'ClickSpent' | 'ImpressionsSpent' }>): Spent {
-  const { occurredAt: at, product, billable } = event.data;
-  const own = minorOf(billable);
+function spentOf(event: Extract<AccountEvent, { type: 'ClickSpent' | 'ImpressionsSpent' }>, own: bigint): Spent {
+  const { occurredAt: at, product } = event.data;
   return event.type === 'ClickSpent'
     ? { id: event.data.clickId, at, product, kind: 'clicks', own }
     : { id: event.data.impressionsId, at, product, kind: 'impressions', own };

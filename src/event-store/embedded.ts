@@ -1,13 +1,20 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Observable } from 'rxjs';
-import { EventStore, StoreUnavailableError, type LogFilter, type Position, type Recorded } from './event-store.js';
+import {
+  EventStore,
+  StoreUnavailableError,
+  type LogFilter,
+  type LogRange,
+  type Position,
+  type Recorded,
+} from './event-store.js';
 import { RecentEvents, type Sized } from './recent-events.js';
 
 /** How many events are read, or looked at, before the event loop gets its turn. */
 export const PAGE = 1000;
 
-/** Reads the log's events whose positions lie in (`after`, `through`]. */
-export type LogReader = (after: Position, through: Position) => readonly Recorded[];
+/** Reads the log's events whose positions lie in (`after`, `through`]; they can be gone through once. */
+export type LogReader = (after: Position, through: Position) => Iterable<Recorded>;
 
 /**
  * What the stores within this process have in common. They are the only writer of their log and read it synchronously,
@@ -62,14 +69,18 @@ export abstract class EmbeddedEventStore extends EventStore {
     }
   }
 
-  override async *readAll({ after = 0n, filter }: LogRange = {}): AsyncGenerator<Recorded> {
+  override async *readAll(range?: LogRange): AsyncGenerator<Recorded> {
+    for await (const page of this.readPages(range)) yield* page;
+  }
+
+  override async *readPages({ after = 0n, filter }: LogRange = {}): AsyncGenerator<Iterable<Recorded>> {
     this.assertOpen();
     const readLog = this.logReader(filter);
     for (let position = after; ; await nextTurn()) {
       this.assertOpen();
       const through = this.#windowAfter(position);
       const isLast = through === this.tail;
-      yield* readLog(position, through);
+      yield readLog(position, through);
       if (isLast) return;
       position = through;
     }
@@ -142,7 +153,6 @@ export abstract class EmbeddedEventStore extends EventStore {
 }
 
 type Direction = 'forwards' | 'backwards';
-type LogRange = { after?: Position; filter?: LogFilter };
 
 interface Follower {
   wake(): void;

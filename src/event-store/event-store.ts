@@ -89,6 +89,11 @@ export interface LogFilter {
   readonly streamPrefixes: readonly string[];
 }
 
+export interface LogRange {
+  readonly after?: Position;
+  readonly filter?: LogFilter;
+}
+
 /** The store cannot be reached or cannot write now. What was not acknowledged may be written or not: it may be sent again. */
 export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError';
@@ -129,7 +134,12 @@ export abstract class EventStore {
   ): Promise<ReadonlyMap<string, Recorded>>;
 
   /** The log up to where it ended when the last page was read, in position order; `after` is exclusive. */
-  abstract readAll(options?: { after?: Position; filter?: LogFilter }): AsyncIterable<Recorded>;
+  abstract readAll(options?: LogRange): AsyncIterable<Recorded>;
+
+  /** The same for whoever reads it by the million and would wait for each event; a page can be gone through once. */
+  async *readPages(options?: LogRange): AsyncIterable<Iterable<Recorded>> {
+    for await (const event of this.readAll(options)) yield [event];
+  }
 
   /**
    * The log from `after`, then live, without gap or repeat, in position order. Unsubscribing stops it. A store that is

@@ -28,6 +28,10 @@ export class ReadOnlyEventStore extends EventStore {
     return this.store.readAll(...asked);
   }
 
+  override readPages(...asked: Parameters<EventStore['readPages']>): AsyncIterable<Iterable<Recorded>> {
+    return this.store.readPages(...asked);
+  }
+
   override subscribe(...asked: Parameters<EventStore['subscribe']>): Observable<Recorded> {
     return this.store.subscribe(...asked);
   }

@@ -235,6 +235,15 @@ export function eventStoreContract(name: string, harness: ContractHarness): void
         expect(instants).toEqual(instants.toSorted());
       });
 
+      it('gives the same in pages', async () => {
+        const { positions } = await written(stream, 'none', facts('e', 12));
+        for (const range of [log(), { ...log(), after: positions[4]! }]) {
+          const paged: Recorded[] = [];
+          for await (const page of store.readPages(range)) paged.push(...page);
+          expect(paged).toEqual(await Array.fromAsync(store.readAll(range)));
+        }
+      });
+
       it('begins after a position', async () => {
         const { positions } = await written(stream, 'none', facts('e', 5));
         expect(await idsOf(store.readAll({ ...log(), after: positions[2]! }))).toEqual(['Noted:e3', 'Noted:e4']);

@@ -1,9 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { creditBalances, type CreditBalances } from '../../projections/credit-balances.js';
+import { creditBalances, type CreditBalances, moved, movementsOf } from '../../projections/credit-balances.js';
 import { currencyConversions } from '../../projections/currency-conversions.js';
 import { disbursements } from '../../projections/disbursements.js';
 import { qualifyingWeeks, type QualifyingWeeks } from '../../projections/qualifying-weeks.js';
+import type { ClickSpent } from '../../src/accounts/domain/events.js';
 import { instantOf } from '../../src/kernel/instant.js';
 import { formatMinor } from '../../src/kernel/money.js';
 import { folded, type Projection, type Told } from './folds.js';
@@ -183,6 +184,23 @@ describe('credit-balances', () => {
             revoked: own.some(({ kind }) => kind === 'revoked'),
           });
         }
+      }),
+    );
+  });
+
+  it('adds movements up in any number at once', () => {
+    fc.assert(
+      fc.property(moves, (all) => {
+        const spending = all.filter(({ kind }) => kind !== 'revoked');
+        const movements = spending.map((move) => movementsOf(eventOf(move) as unknown as ClickSpent));
+        const sum = movements.reduce(
+          (total, { billed, credits }) => ({
+            billed: total.billed + billed,
+            credits: [...total.credits, ...credits],
+          }),
+          { billed: 0n, credits: [] },
+        );
+        expect(JSON.stringify(moved(ledgerOf([]), sum))).toBe(JSON.stringify(ledgerOf(spending)));
       }),
     );
   });

@@ -25,8 +25,8 @@ import {
   reading,
   type StreamEnd,
 } from './pending.js';
-import { all, eventsOf, one, prepareLog, prepareStatements, type Statements } from './statements.js';
-import { StoredEvent } from './stored-event.js';
+import { all, eventsIn, eventsOf, one, prepareLog, prepareStatements, type Statements } from './statements.js';
+import { type EventRow, StoredEvent } from './stored-event.js';
 
 /** So many events share a commit at most: a group is one turn of the event loop. */
 const GROUP_EVENTS = 1000;
@@ -147,7 +147,8 @@ export class SqliteEventStore extends EmbeddedEventStore {
   protected override logReader(filter: LogFilter | undefined): LogReader {
     const statement = reading(() => prepareLog(this.#db, filter));
     const prefixes = filter?.streamPrefixes ?? [];
-    return (after, through) => reading(() => eventsOf(statement, Number(after), Number(through), ...prefixes));
+    return (after, through) =>
+      eventsIn(reading(() => all<EventRow>(statement, Number(after), Number(through), ...prefixes)));
   }
 
   protected override release(): void {

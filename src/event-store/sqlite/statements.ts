@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { PAGE } from '../embedded.js';
 import type { LogFilter } from '../event-store.js';
+import { reading } from './pending.js';
 import { type EventRow, StoredEvent } from './stored-event.js';
 
 /** The statements of a ledger, prepared once. Rows come as arrays: they are read by the million. */
@@ -54,6 +55,11 @@ export const one = <Row>(statement: StatementSync, ...parameters: (string | numb
   statement.get(...parameters) as Row | undefined;
 export const all = <Row>(statement: StatementSync, ...parameters: (string | number)[]) =>
   statement.all(...parameters) as unknown as Row[];
+
+/** Each is made when it is its turn, and gone when it is dealt with: what lives shortly costs the least. */
+export function* eventsIn(rows: readonly EventRow[]): Generator<StoredEvent> {
+  for (const row of rows) yield reading(() => new StoredEvent(row));
+}
 
 export const eventsOf = (statement: StatementSync, ...parameters: (string | number)[]): StoredEvent[] =>
   all<EventRow>(statement, ...parameters).map((row) => new StoredEvent(row));
