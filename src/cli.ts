@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { setFlagsFromString } from 'node:v8';
 import { Command } from 'commander';
 import { Checkpoints } from './audit/seals/checkpoints.js';
 import { addAuditCommands } from './cli/audit.js';
@@ -21,6 +22,13 @@ import { Scheduler } from './scheduler.js';
 import { addProjectionCommands } from './server-projections/command.js';
 import { loadSettings, SettingsError, storeShown } from './settings.js';
 import { checkPlaces, faultOfClock } from './start-checks.js';
+
+/**
+ * Where there is much memory, V8 lets the old generation grow to four times what lives before it collects: of an import
+ * and of a rebuild, whose events live a moment longer than the young generation keeps them, it is mostly garbage. Half as
+ * much again takes 100 MB from their peak, and no throughput that was to be measured.
+ */
+setFlagsFromString('--heap-growing-percent=50');
 
 const REFUSALS = [RefusedError, CopyRefusedError, ReadOnlyError];
 

@@ -5,9 +5,9 @@ export interface Sized extends Recorded {
   readonly size: number;
 }
 
-/** Some seconds of a busy log: who lags by more reads it again. */
-const EVENTS = 32_768;
-const CHARACTERS = 32 * 1024 * 1024;
+/** A second of a busy log: who lags by more reads it again, which costs little. */
+const EVENTS = 8192;
+const CHARACTERS = 8 * 1024 * 1024;
 
 /** The end of the log without a gap, for followers, who all want it: so many events at most, and of so much text. */
 export class RecentEvents {

@@ -4,7 +4,7 @@ import { namedIdOf } from './books-model.js';
 import { type ModelsWriter, ModelsStorageError } from './writer.js';
 
 /** So many events at most share a transaction: it bounds what a crash makes the next start repeat. */
-export const TRANSACTION_EVENTS = 4000;
+export const TRANSACTION_EVENTS = 2000;
 /** So many may wait to be written: what is being written, what is next, and as much again. A log that is faster waits. */
 const WAITING_EVENTS = 3 * TRANSACTION_EVENTS;
 /** Before what could not be written is written again. */

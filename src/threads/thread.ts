@@ -13,7 +13,7 @@ type Reply = { readonly done: unknown } | { readonly failed: Failure };
 export const HAS_THREADS = import.meta.url.endsWith('.js');
 
 /** Next to nothing lives longer than its event: without a bound a thread takes several times as much, to no use. */
-const YOUNG_MB = 24;
+const YOUNG_MB = 12;
 
 /** A thread that does what it is told, one thing after the other, and answers in turn. */
 export class Thread<Order> {

@@ -33,15 +33,15 @@ describe('the events that are kept for followers', () => {
   it('are so many at most: the oldest give way', () => {
     const recent = new RecentEvents();
     for (let from = 1; from <= 100_000; from += 1000) recent.add(events(from, from + 999));
-    expect(recent.between(100_000n - 32_769n, 100_000n)).toBeUndefined();
-    const kept = positions(recent.between(100_000n - 32_768n, 100_000n))!;
-    expect([kept.length, kept[0], kept.at(-1)]).toEqual([32_768, 67_233, 100_000]);
+    expect(recent.between(100_000n - 8193n, 100_000n)).toBeUndefined();
+    const kept = positions(recent.between(100_000n - 8192n, 100_000n))!;
+    expect([kept.length, kept[0], kept.at(-1)]).toEqual([8192, 91_809, 100_000]);
     expect(kept.every((position, index) => position === kept[0]! + index)).toBe(true);
   });
 
   it('are of so much text at most, and one is kept however large it is', () => {
     const recent = new RecentEvents();
-    const large = 10 * 1024 * 1024;
+    const large = 2.5 * 1024 * 1024;
     recent.add(events(1, 5, large));
     expect(recent.between(1n, 5n)).toBeUndefined();
     expect(positions(recent.between(2n, 5n))).toEqual([3, 4, 5]);

@@ -7,8 +7,8 @@ import { checkEnds, checkFullTiles } from './soundness.js';
 const GATHERED_MS = 50;
 /** So many events are sealed together at most. */
 const TOGETHER = 1000;
-/** So many wait at most; those behind them are read again later. */
-const WAITING_EVENTS = 10_000;
+/** So many wait at most; those behind them are read again later, when none is left. */
+const WAITING_EVENTS = 3 * TOGETHER;
 /** After a failure it begins again, in ms. */
 const AGAIN_MS = 5000;
 
