@@ -68,7 +68,7 @@ const RULES: readonly Rule[] = [
   // Application services and the reading side: no Nest, no HTTP, and of the stores the port alone.
   {
     files: /^src\/(accounts|audit|campaigns|commands|fx|promotions|read-models)\/[a-z-]+\.ts$/,
-    may: /^(projections|src\/(kernel|commands|read-models|audit|[a-z-]+\/domain|accounts|campaigns|fx|notices|promotions))\/(?!http\/)|^src\/event-store\/event-store\.ts$/,
+    may: /^(projections|src\/(kernel|threads|commands|read-models|audit|[a-z-]+\/domain|accounts|campaigns|fx|notices|promotions))\/(?!http\/)|^src\/event-store\/event-store\.ts$/,
     types: /^src\/settings\.ts$/,
     packages: /^(rxjs|node:(crypto|os|util|sqlite|timers\/promises|worker_threads))$/,
   },

@@ -82,6 +82,9 @@ export class ReadModelRunner {
   /** Catches up from the checkpoint, from the beginning when the file is another log's, and stays subscribed. */
   async start(): Promise<void> {
     this.isStopped = this.hasLetGo = false;
+    // What could not be written before is read again.
+    this.arrived = [];
+    this.searchedThrough = undefined;
     const belongs = await this.belongsToTheLog();
     if (this.isStopped) return;
     if (!belongs) await this.writer.clear();
@@ -116,10 +119,7 @@ export class ReadModelRunner {
   async rebuild(): Promise<void> {
     await this.stop();
     await this.writer.clear();
-    this.arrived = [];
-    this.hasLetGo = false;
     this.failure = undefined;
-    this.isStopped = false;
     await this.start();
   }
 
@@ -193,23 +193,27 @@ export class ReadModelRunner {
 
   /** Writes until nothing is left. While a full transaction is written the next is handed over: the writer need not wait. */
   private async writeArrived(): Promise<void> {
-    let next: Batch | undefined;
+    let next: Promise<Batch | undefined> | undefined;
     try {
       let batch = await this.handOver(0);
       while (batch) {
         const taken = batch.events.length;
-        if (this.arrived.length >= taken + TRANSACTION_EVENTS) next = await this.handOver(taken);
+        if (this.arrived.length >= taken + TRANSACTION_EVENTS) next = this.handOver(taken);
+        // It is looked at when its turn comes, which may be later than it fails.
+        next?.catch(() => undefined);
         await batch.written;
         this.include(batch);
-        batch = next ?? (await this.handOver(0));
+        batch = await (next ?? this.handOver(0));
         next = undefined;
       }
+      // Behind what has arrived since, nothing was searched.
+      if (this.arrived.length > 0) return;
       const searched = this.searchedThrough ?? 0n;
       this.searchedThrough = undefined;
       if (searched > this.committed) await this.writer.searched(searched);
     } catch (error) {
       // What was to follow is not written either: the writer sees that it does not follow.
-      await next?.written.catch(() => undefined);
+      await next?.then((batch) => batch?.written).catch(() => undefined);
       if (error instanceof ModelsStorageError || error instanceof StoreUnavailableError) this.tryAgain(error);
       else this.fail(error);
     }
@@ -218,11 +222,11 @@ export class ReadModelRunner {
   /** Gives the writer what has arrived from the event number `from` on, as much as a transaction takes; undefined: nothing has. */
   private async handOver(from: number): Promise<Batch | undefined> {
     const events = this.arrived.slice(from, from + TRANSACTION_EVENTS);
+    const after = this.arrived[from - 1]?.position ?? this.committed;
     if (events.length === 0) return undefined;
     const startedMs = performance.now();
     const named = await this.namedBy(events);
-    const written = this.writer.write(events, named, this.arrived[from - 1]?.position ?? this.committed);
-    // It is looked at when its turn comes, which may be later than it fails.
+    const written = this.writer.write(events, named, after);
     written.catch(() => undefined);
     return { events, startedMs, written };
   }

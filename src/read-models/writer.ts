@@ -38,10 +38,10 @@ export class LocalWriter implements ModelsWriter {
   }
 
   async write(events: Iterable<Recorded>, named: readonly Recorded[], after: Position): Promise<void> {
-    const included = this.db.checkpoint()?.position ?? 0n;
-    if (included !== after) throw new Error(`the read models include position ${included}, and not ${after}`);
-    const byId = byStreamAndId(named);
     try {
+      const included = this.db.checkpoint()?.position ?? 0n;
+      if (included !== after) throw new Error(`the read models include position ${included}, and not ${after}`);
+      const byId = byStreamAndId(named);
       this.db.begin();
       let last: Recorded | undefined;
       for (const event of events) {

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { EventStore, Recorded } from '../../src/event-store/event-store.js';
+import { type EventStore, type Recorded, StoreUnavailableError } from '../../src/event-store/event-store.js';
 import { MemoryEventStore } from '../../src/event-store/memory/memory-event-store.js';
 import { instantOf } from '../../src/kernel/instant.js';
 import { type ReadModel, ReadModelDatabase } from '../../src/read-models/database.js';
@@ -70,6 +70,11 @@ describe('the read model runner', () => {
     return { db, seen, runner, close };
   };
 
+  /** A page of the log arrives in each turn. */
+  const asMuchAsMayWait = async () => {
+    for (let turns = 0; turns < 50; turns += 1) await nextTurn();
+  };
+
   it('catches up, then follows the log', async () => {
     const first = await append();
     const models = open();
@@ -131,7 +136,7 @@ describe('the read model runner', () => {
     let failures = 1;
     writer.write = async (...batch) => {
       // While the first is written as much arrives as may wait: the second fails when the third is handed over.
-      if (outcomes.length === 0) await sleep(50);
+      if (outcomes.length === 0) await asMuchAsMayWait();
       try {
         if (outcomes.length === 1 && failures-- > 0) throw new ModelsStorageError('disk full');
         await write(...batch);
@@ -147,6 +152,35 @@ describe('the read model runner', () => {
     expect(seen.ids()).toEqual(events.map(({ id }) => id));
     expect(outcomes).toContain('disk full');
     expect(outcomes.filter((outcome) => outcome.startsWith('the read models include position'))).not.toEqual([]);
+    await runner.stop();
+    db.close();
+  });
+
+  it('goes on when the store could not be asked for what the next transaction needs while one was written', async () => {
+    const events = Array.from({ length: 4 * TRANSACTION_EVENTS }, (_, n) => {
+      const type = n === 2 * TRANSACTION_EVENTS ? 'ClickReversed' : 'ClickSpent';
+      return { id: `${type}:${n}`, type, data: { clickId: '0' }, metadata: { version: 1 } };
+    });
+    await store.append('things-1', 'none', events);
+    const find = store.find.bind(store);
+    let failures = 1;
+    store.find = async (stream, ids) => {
+      if (failures-- > 0) throw new StoreUnavailableError('away');
+      return find(stream, ids);
+    };
+    const db = new ReadModelDatabase(join(directory, 'models.db'));
+    const seen = new Seen(db);
+    const writer = new LocalWriter(db, [seen]);
+    const write = writer.write.bind(writer);
+    writer.write = async (...batch) => {
+      if (seen.ids().length === 0) await asMuchAsMayWait();
+      await write(...batch);
+    };
+    const runner = new ReadModelRunner(store, writer);
+    await runner.start();
+    expect(await runner.reached(BigInt(events.length), 10_000)).toBe(true);
+    expect(failures).toBeLessThanOrEqual(0);
+    expect(seen.ids()).toEqual(events.map(({ id }) => id));
     await runner.stop();
     db.close();
   });
