@@ -42,7 +42,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
     how:
       'Read models are built from the first event of the log by the service’s own runner and its thread. By hand: one loop ' +
       'scans the log in pages, parses each event, and inserts the same rows into the same tables, in transactions as large. ' +
-      'Emmett’s consumer builds one projection of balances. In memory, the log is read and folded, and nothing is stored.',
+      'Emmett’s consumer builds one projection, which counts the events of each stream. In memory, the log is read and folded, and nothing is stored.',
     measure: async (effort, events) => (await import('./rows/rebuild.js')).rebuildRows(effort, events),
   },
   questions: {

@@ -190,16 +190,30 @@ export class AppModule implements OnApplicationShutdown {
     };
   }
 
-  /** What runs is let finish: the scheduler first, then the models, and the store when nothing needs it. */
+  /**
+   * What runs is let finish: the scheduler first, then the models, and the store when nothing needs it. One that fails
+   * keeps none of the others from ending.
+   */
   async onApplicationShutdown(): Promise<void> {
-    await this.scheduler.stop();
-    await this.checkpoints.stop();
-    await this.webhooks.stop();
-    await this.readModels.close();
-    await this.sealer.close();
-    await this.store.close();
-    this.snapshots.close();
-    await this.observability.close();
+    const ends = [
+      () => this.scheduler.stop(),
+      () => this.checkpoints.stop(),
+      () => this.webhooks.stop(),
+      () => this.readModels.close(),
+      () => this.sealer.close(),
+      () => this.store.close(),
+      () => this.snapshots.close(),
+      () => this.observability.close(),
+    ];
+    const failures: unknown[] = [];
+    for (const end of ends) {
+      try {
+        await end();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   }
 }
 

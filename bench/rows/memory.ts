@@ -36,7 +36,7 @@ export async function memoryRows(_effort: Effort, commands: number): Promise<Row
     reference: `${mostMb} MB`,
     ratio: (peakMb / mostMb).toFixed(2),
     target: '≤ 1',
-    met: isWhole ? peakMb <= mostMb : null,
+    met: peakMb > mostMb ? false : isWhole ? true : null,
     ...(isWhole ? {} : { note: `asked is ${COMMANDS / commands} times as much: --whole` }),
   });
   return [

@@ -73,7 +73,8 @@ class Others {
   private async rebuild(): Promise<void> {
     const at = `${this.url}/v1/admin/read-models`;
     while (!this.stopping.signal.aborted) {
-      await fetch(`${at}/rebuild`, { method: 'POST' });
+      const { ok, status } = await fetch(`${at}/rebuild`, { method: 'POST' });
+      if (!ok) throw new Error(`a rebuild was answered with ${status}`);
       this.rebuilds += 1;
       while (((await (await fetch(at)).json()) as { isRebuilding: boolean }).isRebuilding) await sleep(LOOKS_MS);
     }

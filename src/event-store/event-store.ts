@@ -45,13 +45,16 @@ export abstract class EventAsText {
 const textOf = (event: Recorded): string =>
   event instanceof EventAsText ? event.text() : JSON.stringify({ ...event, position: event.position.toString() });
 
-/** How events travel to other threads: a line of JSON each. `recordedIn` reads them. */
-export const linesOf = (events: readonly Recorded[]): string => events.map(textOf).join('\n');
+/** Stands nowhere in JSON: a line break may, in a ledger that somebody has written into by hand. */
+const BETWEEN = '\u001e';
+
+/** How events travel to other threads: JSON each. `recordedIn` reads them. */
+export const linesOf = (events: readonly Recorded[]): string => events.map(textOf).join(BETWEEN);
 
 /** Each is read when it is its turn, and gone when it is dealt with: what lives shortly costs the least. */
 export function* recordedIn(lines: string): Generator<Recorded> {
   if (lines === '') return;
-  for (const line of lines.split('\n')) {
+  for (const line of lines.split(BETWEEN)) {
     const event = JSON.parse(line) as Omit<Recorded, 'position'> & { position: string };
     yield Object.assign(event, { position: BigInt(event.position) });
   }

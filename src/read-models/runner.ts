@@ -209,8 +209,8 @@ export class ReadModelRunner {
       // Behind what has arrived since, nothing was searched.
       if (this.arrived.length > 0) return;
       const searched = this.searchedThrough ?? 0n;
-      this.searchedThrough = undefined;
       if (searched > this.committed) await this.writer.searched(searched);
+      if (this.searchedThrough === searched) this.searchedThrough = undefined;
     } catch (error) {
       // What was to follow is not written either: the writer sees that it does not follow.
       await next?.then((batch) => batch?.written).catch(() => undefined);

@@ -46,16 +46,11 @@ export class ThreadedWriter implements ModelsWriter {
   }
 
   async write(events: readonly Recorded[], named: readonly Recorded[], after: Position): Promise<void> {
-    try {
-      await this.thread.ask({ do: 'write', events: linesOf(events), named: linesOf(named), after });
-    } catch (error) {
-      const { name, message } = error as Error;
-      throw name === ModelsStorageError.name ? new ModelsStorageError(message) : error;
-    }
+    await this.tell({ do: 'write', events: linesOf(events), named: linesOf(named), after });
   }
 
   async searched(position: Position): Promise<void> {
-    await this.thread.ask({ do: 'searched', position });
+    await this.tell({ do: 'searched', position });
   }
 
   async clear(): Promise<void> {
@@ -64,5 +59,14 @@ export class ThreadedWriter implements ModelsWriter {
 
   close(): Promise<void> {
     return this.thread.close({ do: 'close' });
+  }
+
+  private async tell(order: Order): Promise<void> {
+    try {
+      await this.thread.ask(order);
+    } catch (error) {
+      const { name, message } = error as Error;
+      throw name === ModelsStorageError.name ? new ModelsStorageError(message) : error;
+    }
   }
 }

@@ -58,7 +58,11 @@ export class LocalWriter implements ModelsWriter {
   }
 
   async searched(position: Position): Promise<void> {
-    this.db.searched(position);
+    try {
+      this.db.searched(position);
+    } catch (error) {
+      throw asStorageError(error);
+    }
   }
 
   async clear(): Promise<void> {

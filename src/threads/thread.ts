@@ -49,8 +49,11 @@ export class Thread<Order> {
     if (this.ended) return;
     const done = this.ask(last);
     this.ended = new Error('the thread is closed');
-    await done;
-    await this.worker.terminate();
+    try {
+      await done;
+    } finally {
+      await this.worker.terminate();
+    }
   }
 
   private end(error: Error): void {

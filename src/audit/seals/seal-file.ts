@@ -187,8 +187,12 @@ export class SealFile {
     return differingPart(this.db, other.db);
   }
 
+  get isOpen(): boolean {
+    return this.db.isOpen;
+  }
+
   close(): void {
-    this.db.close();
+    if (this.isOpen) this.db.close();
   }
 
   private addOne(event: Recorded, index: number, inspect?: Inspect): void {

@@ -112,7 +112,9 @@ export class Sealer {
     try {
       await checkFullTiles(this.kept, () => !this.isClosed && this.check === check);
     } catch (error) {
-      if (this.check === check) await this.fail(error, this.run);
+      if (this.check !== check) return;
+      this.check = undefined;
+      await this.fail(error, this.run);
     }
   }
 

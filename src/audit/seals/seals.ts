@@ -73,18 +73,19 @@ export class LocalSeals implements SealsKeeper {
     name: Name,
     ...about: Parameters<Questions[Name]>
   ): Promise<ReturnType<Questions[Name]>> {
-    const answer = this.file[name] as (...about: Parameters<Questions[Name]>) => ReturnType<Questions[Name]>;
-    return answer.apply(this.file, about);
+    const file = this.opened();
+    const answer = file[name] as (...about: Parameters<Questions[Name]>) => ReturnType<Questions[Name]>;
+    return answer.apply(file, about);
   }
 
   async add(events: Iterable<Recorded>): Promise<void> {
-    this.file.add(events, this.isNew ? undefined : assertGoesOn);
+    this.opened().add(events, this.isNew ? undefined : assertGoesOn);
     // Whoever else wants this thread gets it.
     await nextTurn();
   }
 
   async searchedTo(position: Position): Promise<void> {
-    this.file.searchedTo(position);
+    this.opened().searchedTo(position);
   }
 
   async beginAnew(reason: string): Promise<boolean> {
@@ -98,6 +99,12 @@ export class LocalSeals implements SealsKeeper {
     this.file.close();
   }
 
+  /** Setting a file aside may have failed halfway, as on a full disk: then it is gone on with when it can be. */
+  private opened(): SealFile {
+    if (!this.file.isOpen) this.file = this.open();
+    return this.file;
+  }
+
   private open(): SealFile {
     try {
       return new SealFile(this.path);
@@ -109,13 +116,18 @@ export class LocalSeals implements SealsKeeper {
 
   /** What another tree sealed may be evidence: it is kept, once, and never overwritten. */
   private setAside(reason: string): SealFile {
-    this.isNew = true;
-    if (this.path === '') return new SealFile('');
+    if (this.path === '') return this.another();
     const aside = `${this.path}.${new Date().toISOString().replace(/[-:.]/g, '')}`;
     renameSync(this.path, aside);
     for (const suffix of ['-wal', '-shm']) rmSync(`${this.path}${suffix}`, { force: true });
     this.report(`the seals were made again from the log: ${reason}; what they were is kept as ${aside}`);
-    return new SealFile(this.path);
+    return this.another();
+  }
+
+  private another(): SealFile {
+    const file = new SealFile(this.path);
+    this.isNew = true;
+    return file;
   }
 }
 
