@@ -261,6 +261,7 @@ export class ReadModels {
         this.headAtStart = await this.head();
         return;
       } catch (error) {
+        if (this.closed) return;
         if (!(error instanceof StoreUnavailableError)) throw error;
         this.away = error;
         await sleep(STORE_MS, undefined, { ref: false });

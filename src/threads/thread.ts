@@ -44,16 +44,18 @@ export class Thread<Order> {
     });
   }
 
-  /** Does one thing more, unless it has ended, and ends. */
+  /** Does one thing more, unless it has ended, and ends. An answer to what is asked behind that would stop the waiting for its end. */
   async close(last: Order): Promise<void> {
     if (this.ended) return;
-    await this.ask(last);
+    const done = this.ask(last);
+    this.ended = new Error('the thread is closed');
+    await done;
     await this.worker.terminate();
   }
 
   private end(error: Error): void {
     this.ended ??= error;
-    for (const { reject } of this.waiting.splice(0)) reject(this.ended);
+    for (const { reject } of this.waiting.splice(0)) reject(error);
   }
 }
 

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -111,4 +112,21 @@ describe.each<[string, Keep]>([
     expect(told).toEqual([expect.stringContaining('the hashes of tile 0 of level 0 are not those that the tree has')]);
     await second.close();
   });
+});
+
+it('a thread that is closed is waited for by its process, whatever is asked meanwhile', () => {
+  const script = folder.path('closes.mjs');
+  writeFileSync(
+    script,
+    `import { keepSeals } from '${new URL(BUILT, import.meta.url).href}';
+    const seals = await keepSeals('', () => undefined);
+    const closed = seals.close();
+    const late = [1, 2, 3].map(() => seals.ask('root').catch((error) => error.message));
+    // The thread has answered what it could before this one looks.
+    for (const until = Date.now() + 200; Date.now() < until;);
+    await closed;
+    console.log(...await Promise.all(late));`,
+  );
+  const { status, stdout } = spawnSync(process.execPath, [script], { encoding: 'utf8' });
+  expect({ status, stdout }).toEqual({ status: 0, stdout: `${'the thread is closed '.repeat(3).trim()}\n` });
 });
