@@ -47,8 +47,7 @@ export class KnownAccounts {
     const row = this.statements.account.get(advertiserId, marketplace);
     if (!row) throw new Error(`no account ${advertiserId} ${marketplace} was opened`);
     const account = { id: Number(row['id']), credits: new Map<string, KnownCredit>() };
-    if (this.remembered >= REMEMBERED) this.forget();
-    this.remembered += 1;
+    this.countOneMore();
     this.accounts.set(stream, account);
     return account;
   }
@@ -57,8 +56,13 @@ export class KnownAccounts {
     const row = this.statements.credit.get(account.id, creditId);
     if (!row) throw new Error(`no credit ${creditId} was applied`);
     const credit = { id: Number(row['id']), promotionId: String(row['promotionId']) };
-    this.remembered += 1;
+    this.countOneMore();
     account.credits.set(creditId, credit);
     return credit;
+  }
+
+  private countOneMore(): void {
+    if (this.remembered >= REMEMBERED) this.forget();
+    this.remembered += 1;
   }
 }
