@@ -115,15 +115,18 @@ describe.each<[string, Keep]>([
 });
 
 it('a thread that is closed is waited for by its process, whatever is asked meanwhile', () => {
-  const keep = new URL(BUILT, import.meta.url);
-  const script = `const { keepSeals } = await import('${keep.href}');
+  const script = folder.path('closes.mjs');
+  writeFileSync(
+    script,
+    `import { keepSeals } from '${new URL(BUILT, import.meta.url).href}';
     const seals = await keepSeals('', () => undefined);
     const closed = seals.close();
     const late = [1, 2, 3].map(() => seals.ask('root').catch((error) => error.message));
     // The thread has answered what it could before this one looks.
     for (const until = Date.now() + 200; Date.now() < until;);
     await closed;
-    console.log(...await Promise.all(late));`;
-  const { status, stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+    console.log(...await Promise.all(late));`,
+  );
+  const { status, stdout } = spawnSync(process.execPath, [script], { encoding: 'utf8' });
   expect({ status, stdout }).toEqual({ status: 0, stdout: `${'the thread is closed '.repeat(3).trim()}\n` });
 });
