@@ -195,7 +195,7 @@ export class AppModule implements OnApplicationShutdown {
    * keeps none of the others from ending.
    */
   async onApplicationShutdown(): Promise<void> {
-    const ends = [
+    const ends: readonly (() => Promise<void> | void)[] = [
       () => this.scheduler.stop(),
       () => this.checkpoints.stop(),
       () => this.webhooks.stop(),
