@@ -14,7 +14,7 @@ import { qualifyingWeeks, type QualifyingWeeks } from '../../projections/qualify
 import type { AccountEvent } from '../accounts/domain/events.js';
 import { effectiveAtOf } from '../accounts/domain/postings.js';
 import type { CampaignEvent } from '../campaigns/domain/events.js';
-import type { EventStore, Position, Recorded } from '../event-store/event-store.js';
+import type { EventStore, LogEntry, Position } from '../event-store/event-store.js';
 import type { FxEvent } from '../fx/domain/events.js';
 import { formatMinor } from '../kernel/money.js';
 import type { Instant } from '../kernel/instant.js';
@@ -57,9 +57,8 @@ export interface Spent extends SpendFact {
 /** Folds the events recorded up to `known` and effective up to `asOf`, one after the other, in the order of the log. */
 export async function replay(store: EventStore, { asOf, known }: Moment, onEvent?: () => void): Promise<Replayed> {
   const fold = new Fold(asOf);
-  for await (const page of store.readPages()) {
+  for await (const page of store.readPages(known)) {
     for (const event of page) {
-      if (event.position > known) return fold.replayed;
       fold.take(event);
       onEvent?.();
     }
@@ -93,7 +92,7 @@ class Fold {
     };
   }
 
-  take({ stream, type, data }: Recorded): void {
+  take({ stream, type, data }: LogEntry): void {
     this.events += 1;
     const event = { type, data };
     const category = stream.slice(0, stream.indexOf('-'));
@@ -237,10 +236,12 @@ export function balanceOf(account: ReplayedAccount, asOf: Instant) {
 /** Positions and instants at which a check looks: the log's end and quarters, and instants spread over its facts. */
 export async function checkpoints(store: EventStore, head: Position): Promise<readonly Moment[]> {
   const instants: Instant[] = [];
-  for await (const { data } of store.readAll()) {
-    const { occurredAt, appliedAt } = data as { occurredAt?: Instant; appliedAt?: Instant };
-    const at = occurredAt ?? appliedAt;
-    if (at) instants.push(at);
+  for await (const page of store.readPages(head)) {
+    for (const { data } of page) {
+      const { occurredAt, appliedAt } = data as { occurredAt?: Instant; appliedAt?: Instant };
+      const at = occurredAt ?? appliedAt;
+      if (at) instants.push(at);
+    }
   }
   instants.sort();
   const at = (part: number) => instants[Math.floor((instants.length - 1) * part)]!;

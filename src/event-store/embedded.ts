@@ -3,6 +3,7 @@ import { Observable } from 'rxjs';
 import {
   EventStore,
   StoreUnavailableError,
+  type LogEntry,
   type LogFilter,
   type LogRange,
   type Position,
@@ -13,8 +14,8 @@ import { RecentEvents, type Sized } from './recent-events.js';
 /** How many events are read, or looked at, before the event loop gets its turn. */
 export const PAGE = 1000;
 
-/** Reads the log's events whose positions lie in (`after`, `through`]; they can be gone through once. */
-export type LogReader = (after: Position, through: Position) => Iterable<Recorded>;
+/** Reads what is in the log at positions in (`after`, `through`]; it can be gone through once. */
+export type LogReader<Event> = (after: Position, through: Position) => Iterable<Event>;
 
 /**
  * What the stores within this process have in common. They are the only writer of their log and read it synchronously,
@@ -32,7 +33,9 @@ export abstract class EmbeddedEventStore extends EventStore {
   /** At most PAGE events from a revision (inclusive); backwards, `from` may lie beyond the last. */
   protected abstract streamPage(stream: string, from: number, direction: Direction): readonly Recorded[];
 
-  protected abstract logReader(filter: LogFilter | undefined): LogReader;
+  protected abstract logReader(filter?: LogFilter): LogReader<Recorded>;
+
+  protected abstract entryReader(): LogReader<LogEntry>;
 
   /** Writes what is still queued, then lets the resources go. */
   protected abstract release(): void;
@@ -69,19 +72,23 @@ export abstract class EmbeddedEventStore extends EventStore {
     }
   }
 
-  override async *readAll(range?: LogRange): AsyncGenerator<Recorded> {
-    for await (const page of this.readPages(range)) yield* page;
+  override async *readAll({ after = 0n, filter }: LogRange = {}): AsyncGenerator<Recorded> {
+    this.assertOpen();
+    for await (const page of this.#pages(this.logReader(filter), after)) yield* page;
   }
 
-  override async *readPages({ after = 0n, filter }: LogRange = {}): AsyncGenerator<Iterable<Recorded>> {
+  override async *readPages(through: Position): AsyncGenerator<Iterable<LogEntry>> {
     this.assertOpen();
-    const readLog = this.logReader(filter);
+    yield* this.#pages(this.entryReader(), 0n, through);
+  }
+
+  async *#pages<Event>(read: LogReader<Event>, after: Position, last?: Position): AsyncGenerator<Iterable<Event>> {
     for (let position = after; ; await nextTurn()) {
       this.assertOpen();
-      const through = this.#windowAfter(position);
-      const isLast = through === this.tail;
-      yield readLog(position, through);
-      if (isLast) return;
+      const end = last !== undefined && last < this.tail ? last : this.tail;
+      const through = windowAfter(position, end);
+      yield read(position, through);
+      if (through === end) return;
       position = through;
     }
   }
@@ -96,7 +103,7 @@ export abstract class EmbeddedEventStore extends EventStore {
 
       const emitPage = () => {
         turn = undefined;
-        const through = this.#windowAfter(position);
+        const through = windowAfter(position, this.tail);
         for (const event of this.#recentBetween(position, through, filter) ?? readLog(position, through)) {
           subscriber.next(event);
         }
@@ -145,11 +152,11 @@ export abstract class EmbeddedEventStore extends EventStore {
       ? window.filter(({ stream }) => filter.streamPrefixes.some((prefix) => stream.startsWith(prefix)))
       : window;
   }
+}
 
-  #windowAfter(position: Position): Position {
-    const end = position + BigInt(PAGE);
-    return end < this.tail ? end : this.tail;
-  }
+function windowAfter(position: Position, end: Position): Position {
+  const through = position + BigInt(PAGE);
+  return through < end ? through : end;
 }
 
 type Direction = 'forwards' | 'backwards';

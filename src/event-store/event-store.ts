@@ -35,6 +35,9 @@ export interface Recorded extends NewEvent {
   readonly recordedAt: Instant;
 }
 
+/** What a fold reads of an event. */
+export type LogEntry = Pick<Recorded, 'stream' | 'type' | 'data'>;
+
 /** An event of a store that keeps text, so that it need not be written as JSON again. */
 export abstract class EventAsText {
   /** Its line of `linesOf`. */
@@ -139,9 +142,15 @@ export abstract class EventStore {
   /** The log up to where it ended when the last page was read, in position order; `after` is exclusive. */
   abstract readAll(options?: LogRange): AsyncIterable<Recorded>;
 
-  /** The same for whoever reads it by the million and would wait for each event; a page can be gone through once. */
-  async *readPages(options?: LogRange): AsyncIterable<Iterable<Recorded>> {
-    for await (const event of this.readAll(options)) yield [event];
+  /**
+   * The log from its first event up to a position (inclusive), for whoever folds it and would wait for each of a million
+   * events. A page can be gone through once.
+   */
+  async *readPages(through: Position): AsyncIterable<Iterable<LogEntry>> {
+    for await (const event of this.readAll()) {
+      if (event.position > through) return;
+      yield [event];
+    }
   }
 
   /**

@@ -1,5 +1,12 @@
 import type { Observable } from 'rxjs';
-import { EventStore, type AppendConflict, type Appended, type Position, type Recorded } from './event-store.js';
+import {
+  EventStore,
+  type AppendConflict,
+  type Appended,
+  type LogEntry,
+  type Position,
+  type Recorded,
+} from './event-store.js';
 
 /** The ledger is opened to be read, and nothing is recorded in it. */
 export class ReadOnlyError extends Error {
@@ -28,7 +35,7 @@ export class ReadOnlyEventStore extends EventStore {
     return this.store.readAll(...asked);
   }
 
-  override readPages(...asked: Parameters<EventStore['readPages']>): AsyncIterable<Iterable<Recorded>> {
+  override readPages(...asked: Parameters<EventStore['readPages']>): AsyncIterable<Iterable<LogEntry>> {
     return this.store.readPages(...asked);
   }
 

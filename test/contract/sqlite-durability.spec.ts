@@ -161,6 +161,23 @@ describe('A write that fails', () => {
   });
 });
 
+describe('An event', () => {
+  it('whose stream or type has lost its name is not passed over by who folds the log', async () => {
+    for (const names of ['streams', 'types']) {
+      const file = join(folder, `${names}.db`);
+      const db = openLedgerFile(file);
+      const store = new SqliteEventStore(db);
+      await store.append('note-1', 'none', [fact('a')]);
+      db.exec(`DELETE FROM ${names}`);
+      const read = async () => {
+        for await (const page of store.readPages(1n)) Array.from(page);
+      };
+      await expect(read()).rejects.toThrow(StoreUnavailableError);
+      await store.close();
+    }
+  });
+});
+
 describe('Another process', () => {
   /** Runs the store itself in a process of its own; each line that it prints is the key of an acknowledged event. */
   const script = `

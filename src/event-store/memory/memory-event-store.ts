@@ -1,7 +1,15 @@
 import { instantOf, later, type Instant } from '../../kernel/instant.js';
 import { checkBatch, judgeAppend } from '../appending.js';
 import { EmbeddedEventStore, PAGE, type LogReader } from '../embedded.js';
-import type { AppendConflict, Appended, ExpectedRevision, LogFilter, NewEvent, Recorded } from '../event-store.js';
+import type {
+  AppendConflict,
+  Appended,
+  ExpectedRevision,
+  LogEntry,
+  LogFilter,
+  NewEvent,
+  Recorded,
+} from '../event-store.js';
 
 /** For tests. It keeps events as text, like a store on disk: nothing in it is shared with those who write and read. */
 export class MemoryEventStore extends EmbeddedEventStore {
@@ -89,10 +97,14 @@ export class MemoryEventStore extends EmbeddedEventStore {
     return page.map(recorded);
   }
 
-  protected override logReader(filter: LogFilter | undefined): LogReader {
+  protected override logReader(filter?: LogFilter): LogReader<Recorded> {
     const keeps = ({ stream }: Entry) =>
       !filter || filter.streamPrefixes.some((streamPrefix) => stream.startsWith(streamPrefix));
     return (after, through) => this.#log.slice(Number(after), Number(through)).filter(keeps).map(recorded);
+  }
+
+  protected override entryReader(): LogReader<LogEntry> {
+    return this.logReader();
   }
 
   protected override release(): void {

@@ -7,6 +7,7 @@ import {
   type AppendConflict,
   type Appended,
   type ExpectedRevision,
+  type LogEntry,
   type LogFilter,
   type NewEvent,
   type Position,
@@ -25,7 +26,16 @@ import {
   reading,
   type StreamEnd,
 } from './pending.js';
-import { all, eventsIn, eventsOf, one, prepareLog, prepareStatements, type Statements } from './statements.js';
+import {
+  all,
+  entriesOf,
+  eventsIn,
+  eventsOf,
+  one,
+  prepareLog,
+  prepareStatements,
+  type Statements,
+} from './statements.js';
 import { type EventRow, StoredEvent } from './stored-event.js';
 
 /** So many events share a commit at most: a group is one turn of the event loop. */
@@ -144,11 +154,15 @@ export class SqliteEventStore extends EmbeddedEventStore {
     });
   }
 
-  protected override logReader(filter: LogFilter | undefined): LogReader {
+  protected override logReader(filter?: LogFilter): LogReader<Recorded> {
     const statement = reading(() => prepareLog(this.#db, filter));
     const prefixes = filter?.streamPrefixes ?? [];
     return (after, through) =>
       eventsIn(reading(() => all<EventRow>(statement, Number(after), Number(through), ...prefixes)));
+  }
+
+  protected override entryReader(): LogReader<LogEntry> {
+    return entriesOf(this.#statements);
   }
 
   protected override release(): void {
