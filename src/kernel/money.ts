@@ -29,7 +29,44 @@ export function parseMoney(amount: string, currency: string): bigint | MoneyFaul
 }
 
 /** Minor units of stored money, which has exactly its currency's digits. */
-export const minorOf = (money: Money): bigint => BigInt(money.amount.replace('.', ''));
+export function minorOf({ amount }: Money): bigint {
+  const short = shortMinorOf(amount);
+  return Number.isNaN(short) ? BigInt(amount.replace('.', '')) : BigInt(short);
+}
+
+/** A number holds every integer of so many digits exactly. Few amounts are longer. */
+const SHORT = 15;
+const ZERO = '0'.charCodeAt(0);
+
+/** NaN for text that is longer, or anything else than digits and a point. Digit by digit: a replay does little else. */
+function shortMinorOf(amount: string): number {
+  if (amount.length > SHORT) return NaN;
+  const point = amount.indexOf('.');
+  let minor = 0;
+  for (let place = 0; place < amount.length; place += 1) {
+    if (place === point) continue;
+    const digit = amount.charCodeAt(place) - ZERO;
+    if (digit < 0 || digit > 9) return NaN;
+    minor = minor * 10 + digit;
+  }
+  return minor;
+}
+
+/** A sum of stored amounts, exact: an integer while a number holds it exactly, which spares a bigint for each amount. */
+export class Sum {
+  private small = 0;
+  private large = 0n;
+
+  get minor(): bigint {
+    return this.large + BigInt(this.small);
+  }
+
+  add(money: Money): void {
+    const sum = this.small + shortMinorOf(money.amount);
+    if (Number.isSafeInteger(sum)) this.small = sum;
+    else this.large += minorOf(money);
+  }
+}
 
 /** `20483n, 'EUR'` → `204.83`. Negative amounts keep their sign in front. */
 export function formatMinor(minor: bigint, currency: string): string {

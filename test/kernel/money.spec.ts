@@ -11,6 +11,7 @@ import {
   normalizeDecimal,
   parseMoney,
   ratioOf,
+  Sum,
 } from '../../src/kernel/money.js';
 
 describe('an amount that a client sends', () => {
@@ -77,6 +78,56 @@ describe('minor units', () => {
   it('stay exact in sums far beyond what a float holds', () => {
     const sum = Array.from({ length: 20_000 }, () => MAX_MINOR).reduce((total, minor) => total + minor, 1n);
     expect(formatMinor(sum, 'EUR')).toBe('200000000000000000.01');
+  });
+
+  it('are read as bigints are, short or long, and what is no amount is refused as they refuse it', () => {
+    const plainly = (amount: string) => BigInt(amount.replace('.', ''));
+    const outcomeOf = (read: () => bigint) => {
+      try {
+        return read();
+      } catch {
+        return 'refused';
+      }
+    };
+    const amounts = fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n }).map((minor) => formatMinor(minor, 'EUR'));
+    const texts = fc.oneof(
+      amounts,
+      fc.stringMatching(/^[-0-9.]{0,17}$/),
+      fc.string({ maxLength: 17 }),
+      fc.constantFrom('999999999999999', '9999999999999999', '1e3', '1,00', '1.2.3', ' 1', '', '.'),
+    );
+    fc.assert(
+      fc.property(texts, (amount) => {
+        expect(outcomeOf(() => minorOf({ amount, currency: 'EUR' }))).toBe(outcomeOf(() => plainly(amount)));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  /** Around what a number holds, and around what is short. */
+  const summands = fc.array(
+    fc.oneof(
+      fc.bigInt({ min: 0n, max: 10n ** 4n }),
+      fc.bigInt({ min: 10n ** 14n, max: 10n ** 16n }),
+      fc.constantFrom(MAX_MINOR, MAX_MINOR - 1n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 53n + 1n),
+    ),
+    { maxLength: 40 },
+  );
+  const addsUp = (sumOf: (minors: readonly bigint[]) => bigint) =>
+    fc.property(summands, (minors) => sumOf(minors) === minors.reduce((total, minor) => total + minor, 0n));
+
+  it('are summed exactly, however large', () => {
+    const summed = (currency: string) => (minors: readonly bigint[]) => {
+      const sum = new Sum();
+      for (const minor of minors) sum.add(moneyOf(minor, currency));
+      return sum.minor;
+    };
+    for (const currency of ['EUR', 'JPY', 'KWD']) fc.assert(addsUp(summed(currency)), { numRuns: 300 });
+  });
+
+  it('would be found out if they were summed as numbers alone', () => {
+    const asNumbers = (minors: readonly bigint[]) => BigInt(minors.reduce((total, minor) => total + Number(minor), 0));
+    expect(fc.check(addsUp(asNumbers), { numRuns: 300 }).failed).toBe(true);
   });
 
   it('are not guessed for an unknown currency', () => {
