@@ -102,7 +102,7 @@ export function movementsOf(
   switch (event.type) {
     case 'ClickSpent':
     case 'ImpressionsSpent':
-      return { billed: minorOf(event.data.billable), credits: each(event.data.draws, -1n, 1n) };
+      return movementsOfSpend(event.data);
     case 'ClickReversed': {
       const { restored, forfeited, unclawed, billable } = event.data;
       const credits = [...each(restored, 1n, -1n), ...each([...forfeited, ...unclawed], 0n, -1n)];
@@ -116,6 +116,12 @@ export function movementsOf(
       return never(event);
   }
 }
+
+/** Of several facts of spend they are those of one with their sums. */
+export const movementsOfSpend = ({ billable, draws }: Pick<ClickSpent['data'], 'billable' | 'draws'>): Movements => ({
+  billed: minorOf(billable),
+  credits: each(draws, -1n, 1n),
+});
 
 const each = (parts: readonly CreditPart[], held: bigint, drawn: bigint): Movement[] =>
   parts.map(({ creditId, amount }) => {

@@ -2,21 +2,19 @@ import {
   availableAt,
   type CreditBalances,
   creditBalances,
-  type Movement,
   moved,
-  type Movements,
-  movementsOf,
+  movementsOfSpend,
   remainingAt,
 } from '../../projections/credit-balances.js';
 import { currencyConversions, type CurrencyConversions } from '../../projections/currency-conversions.js';
 import { disbursements, type Disbursements } from '../../projections/disbursements.js';
 import { qualifyingWeeks, type QualifyingWeeks } from '../../projections/qualifying-weeks.js';
-import type { AccountEvent } from '../accounts/domain/events.js';
+import type { AccountEvent, ClickSpent, ImpressionsSpent } from '../accounts/domain/events.js';
 import { effectiveAtOf } from '../accounts/domain/postings.js';
 import type { CampaignEvent } from '../campaigns/domain/events.js';
 import type { EventStore, LogEntry, Position } from '../event-store/event-store.js';
 import type { FxEvent } from '../fx/domain/events.js';
-import { formatMinor } from '../kernel/money.js';
+import { formatMinor, minorOf, moneyOf, Sum } from '../kernel/money.js';
 import type { Instant } from '../kernel/instant.js';
 import { byCodeUnit } from '../kernel/identifiers.js';
 import type { EnrollmentEvent, PromotionEvent } from '../promotions/domain/events.js';
@@ -135,12 +133,13 @@ class Fold {
   }
 }
 
-/** An account's events are by far the most. What they move is summed, and added to its state when that is needed. */
+/** Nearly all events are an account's spend: it is summed, and added to the state when that is needed. */
 class AccountFold {
   readonly grants = new Map<string, Grant>();
-  spend: Spent[] = [];
+  private readonly spent: Spent[] = [];
+  private readonly reversedClicks = new Set<string>();
   private balances = creditBalances.initial();
-  private due = new Sums();
+  private due = new SpendDue();
   private openedAt: Instant | null = null;
 
   constructor(private readonly owner: Pick<ReplayedAccount, 'advertiserId' | 'marketplace'>) {}
@@ -150,54 +149,51 @@ class AccountFold {
     return { ...this.due.addedTo(this.balances), advertiserId, marketplace, openedAt: this.openedAt };
   }
 
-  take(event: AccountEvent): void {
-    switch (event.type) {
-      case 'ClickSpent':
-      case 'ImpressionsSpent': {
-        const movements = movementsOf(event);
-        this.due.add(movements);
-        putInOrder(this.spend, spentOf(event, movements.billed), ({ at }) => at);
-        return;
-      }
-      case 'ClickReversed':
-        this.due.add(movementsOf(event));
-        this.spend = this.spend.filter(({ id, kind }) => id !== event.data.clickId || kind !== 'clicks');
-        return;
-      default:
-        this.takeRare(event);
-    }
+  get spend(): readonly Spent[] {
+    if (this.reversedClicks.size === 0) return this.spent;
+    return this.spent.filter(({ id, kind }) => kind !== 'clicks' || !this.reversedClicks.has(id));
   }
 
-  private takeRare(event: AccountEvent): void {
+  take(event: AccountEvent): void {
+    if (event.type === 'ClickSpent' || event.type === 'ImpressionsSpent') {
+      this.due.add(event.data);
+      putInOrder(this.spent, spentOf(event), ({ at }) => at);
+    } else this.takeRare(event);
+  }
+
+  private takeRare(event: Exclude<AccountEvent, SpendEvent>): void {
     if (event.type === 'AccountOpened') this.openedAt = event.data.occurredAt;
+    if (event.type === 'ClickReversed') this.reversedClicks.add(event.data.clickId);
     if (event.type === 'CreditApplied') {
       const { creditId, stage = null, revision = 1 } = event.data;
       this.grants.set(creditId, { stage, revision });
     }
     this.balances = creditBalances.evolve(this.due.addedTo(this.balances), event);
-    this.due = new Sums();
+    this.due = new SpendDue();
   }
 }
 
-/** What several events move. */
-class Sums {
-  private readonly credits = new Map<string, { -readonly [Key in keyof Movement]: Movement[Key] }>();
-  private billed = 0n;
+type SpendEvent = ClickSpent | ImpressionsSpent;
 
-  addedTo(balances: CreditBalances): CreditBalances {
-    if (this.billed === 0n && this.credits.size === 0) return balances;
-    return moved(balances, { billed: this.billed, credits: [...this.credits.values()] });
+/** What several facts of spend come to. */
+class SpendDue {
+  private readonly billable = new Sum();
+  private readonly draws = new Map<string, Sum>();
+
+  add({ billable, draws }: SpendEvent['data']): void {
+    this.billable.add(billable);
+    for (const { creditId, amount } of draws) {
+      let sum = this.draws.get(creditId);
+      if (!sum) this.draws.set(creditId, (sum = new Sum()));
+      sum.add(amount);
+    }
   }
 
-  add({ billed, credits }: Movements): void {
-    this.billed += billed;
-    for (const movement of credits) {
-      const sum = this.credits.get(movement.creditId);
-      if (sum) {
-        sum.held += movement.held;
-        sum.drawn += movement.drawn;
-      } else this.credits.set(movement.creditId, { ...movement });
-    }
+  addedTo(balances: CreditBalances): CreditBalances {
+    if (this.billable.minor === 0n && this.draws.size === 0) return balances;
+    const moneyIn = (sum: Sum) => moneyOf(sum.minor, balances.currency);
+    const draws = Array.from(this.draws, ([creditId, sum]) => ({ creditId, amount: moneyIn(sum) }));
+    return moved(balances, movementsOfSpend({ billable: moneyIn(this.billable), draws }));
   }
 }
 
@@ -206,14 +202,16 @@ function putInOrder<Fact>(facts: Fact[], fact: Fact, atOf: (fact: Fact) => Insta
   const at = atOf(fact);
   let place = facts.length;
   while (place > 0 && atOf(facts[place - 1]!) > at) place -= 1;
-  facts.splice(place, 0, fact);
+  if (place === facts.length) facts.push(fact);
+  else facts.splice(place, 0, fact);
 }
 
-function spentOf(event: Extract<AccountEvent, { type: 'ClickSpent' | 'ImpressionsSpent' }>, own: bigint): Spent {
-  const { occurredAt: at, product } = event.data;
-  return event.type === 'ClickSpent'
-    ? { id: event.data.clickId, at, product, kind: 'clicks', own }
-    : { id: event.data.impressionsId, at, product, kind: 'impressions', own };
+function spentOf({ type, data }: SpendEvent): Spent {
+  const { occurredAt: at, product, billable } = data;
+  const own = minorOf(billable);
+  return type === 'ClickSpent'
+    ? { id: data.clickId, at, product, kind: 'clicks', own }
+    : { id: data.impressionsId, at, product, kind: 'impressions', own };
 }
 
 /** What a balance must say, in the words of the balance. */
