@@ -1,4 +1,4 @@
-import { type Position, type Recorded, linesOf } from '../event-store/event-store.js';
+import { cellsOf, type EventCells, type Position, type Recorded } from '../event-store/event-store.js';
 import type { Instant } from '../kernel/instant.js';
 import { HAS_THREADS, Thread } from '../threads/thread.js';
 import { type Checkpoint, ReadModelDatabase } from './database.js';
@@ -14,10 +14,15 @@ export interface ThreadData {
   readonly givesWay: boolean;
 }
 
-/** What the thread is asked, each answered in turn. Events travel as lines of JSON: text is cheaper to clone than what it says. */
+/** What the thread is asked, each answered in turn. */
 export type Order =
   | { readonly do: 'checkpoint' | 'clear' | 'close' }
-  | { readonly do: 'write'; readonly events: string; readonly named: string; readonly after: Position }
+  | {
+      readonly do: 'write';
+      readonly events: readonly EventCells[];
+      readonly named: readonly EventCells[];
+      readonly after: Position;
+    }
   | { readonly do: 'searched'; readonly position: Position };
 
 /** Writes a file of read models: in a thread of its own where there is one, else in this. */
@@ -46,7 +51,7 @@ export class ThreadedWriter implements ModelsWriter {
   }
 
   async write(events: readonly Recorded[], named: readonly Recorded[], after: Position): Promise<void> {
-    await this.tell({ do: 'write', events: linesOf(events), named: linesOf(named), after });
+    await this.tell({ do: 'write', events: cellsOf(events), named: cellsOf(named), after });
   }
 
   async searched(position: Position): Promise<void> {

@@ -1,12 +1,12 @@
-import { type Position, type Recorded, linesOf } from '../../event-store/event-store.js';
+import { cellsOf, type EventCells, type Position, type Recorded } from '../../event-store/event-store.js';
 import { HAS_THREADS, Thread } from '../../threads/thread.js';
 import type { SealedTo } from './seal-file.js';
 import { LocalSeals, type Questions, type SealsKeeper } from './seals.js';
 
-/** What the thread is told. Events travel as lines of JSON: text is cheaper to clone than what it says. */
+/** What the thread is told. */
 export type SealsOrder =
   | { readonly do: 'ask'; readonly name: keyof Questions; readonly about: readonly unknown[] }
-  | { readonly do: 'add'; readonly events: string }
+  | { readonly do: 'add'; readonly events: readonly EventCells[] }
   | { readonly do: 'searchedTo'; readonly position: Position }
   | { readonly do: 'beginAnew'; readonly reason: string }
   | { readonly do: 'open' | 'close' };
@@ -52,7 +52,7 @@ export class ThreadedSeals implements SealsKeeper {
   }
 
   async add(events: readonly Recorded[]): Promise<void> {
-    await this.tell({ do: 'add', events: linesOf(events) });
+    await this.tell({ do: 'add', events: cellsOf(events) });
   }
 
   async searchedTo(position: Position): Promise<void> {

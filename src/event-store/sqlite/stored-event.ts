@@ -62,12 +62,8 @@ export class StoredEvent extends EventAsText implements Recorded {
     return this.#dataText.length + this.#metadataText.length;
   }
 
-  override text(): string {
-    return (
-      `{"stream":${JSON.stringify(this.stream)},"revision":${this.revision},"position":"${this.position}",` +
-      `"recordedAt":"${this.recordedAt}","id":${JSON.stringify(this.id)},"type":${JSON.stringify(this.type)},` +
-      `"data":${this.#dataText},"metadata":${this.#metadataText}}`
-    );
+  override texts(): readonly [data: string, metadata: string] {
+    return [this.#dataText, this.#metadataText];
   }
 }
 

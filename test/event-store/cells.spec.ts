@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { linesOf, type Recorded, recordedIn } from '../../src/event-store/event-store.js';
+import { cellsOf, type Recorded, recordedIn } from '../../src/event-store/event-store.js';
 import { StoredEvent } from '../../src/event-store/sqlite/stored-event.js';
 
 it('events travel as they are, be their JSON spelt over several lines', () => {
@@ -8,6 +8,6 @@ it('events travel as they are, be their JSON spelt over several lines', () => {
     new StoredEvent(['note-1', revision, revision + 1, 0, 'Noted', `n${revision}`, spelt, '{\n"version": 1\n}']);
   const plain: Recorded = { ...stored(2), data: { note: 'of another store' } };
   const sent = [stored(0), stored(1), plain];
-  expect([...recordedIn(linesOf(sent))]).toEqual(sent.map((event) => ({ ...event })));
-  expect([...recordedIn(linesOf([]))]).toEqual([]);
+  expect([...recordedIn(structuredClone(cellsOf(sent)))]).toEqual(sent.map((event) => ({ ...event })));
+  expect([...recordedIn(cellsOf([]))]).toEqual([]);
 });
