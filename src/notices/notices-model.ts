@@ -69,6 +69,13 @@ export interface DueAsked {
   readonly limit?: number;
 }
 
+/** When an event was recorded, and when that was by the clock. */
+interface Recording {
+  readonly recordedAt: Instant;
+  readonly knownAt: Instant;
+  readonly knownMs: number;
+}
+
 /** A time in ms and the id of a credit. */
 type At = readonly [number, number];
 const ALL = Number.MAX_SAFE_INTEGER;
@@ -103,9 +110,8 @@ export class NoticesModel implements ReadModel {
   private readonly statements;
   private readonly credits: NoticeCredits;
   private last: Position | undefined;
-  /** The last event's `recordedAt`, and what it is by the clock: what is committed together was recorded at once. */
-  private recordedAt: Instant | undefined;
-  private knownAt: Instant | undefined;
+  /** When the last event was recorded: what is committed together was recorded at once. */
+  private recorded: Recording | undefined;
   /** No credit becomes due before, saved or not; undefined when the tables have not been asked. */
   private firstDueMs: number | undefined;
 
@@ -136,9 +142,9 @@ export class NoticesModel implements ReadModel {
   }
 
   apply(event: Recorded): void {
-    const recordedAt = this.byTheClock(event.recordedAt);
+    const { knownAt, knownMs } = this.byTheClock(event.recordedAt);
     // What is recorded within one millisecond comes at once: nobody could have been told in between.
-    this.settle(epochMs(recordedAt) - 1);
+    this.settle(knownMs - 1);
     this.last = event.position;
     if (!event.stream.startsWith('account-') && event.type !== 'DisbursementRunCompleted') return;
     const fact = { type: event.type, data: event.data } as NoticedEvent;
@@ -146,7 +152,7 @@ export class NoticesModel implements ReadModel {
     const { notices, credits } = step(fact, position, (creditId) => this.credits.of(stream, creditId));
     notices.forEach((notice, ordinal) => this.tell({ position, due: 0, ordinal }, notice));
     for (const credit of credits) {
-      const due = expiringFrom(credit, recordedAt);
+      const due = expiringFrom(credit, knownAt);
       const dueMs = due && epochMs(due);
       this.credits.change(stream, credit, dueMs, position);
       this.firstDueMs = Math.min(this.firstDueMs!, dueMs ?? Infinity);
@@ -222,10 +228,10 @@ export class NoticesModel implements ReadModel {
   }
 
   /** A log never knows of a later instant than the service does. */
-  private byTheClock(recordedAt: Instant): Instant {
-    if (recordedAt !== this.recordedAt || !this.knownAt) this.knownAt = earlier(recordedAt, this.clock());
-    this.recordedAt = recordedAt;
-    return this.knownAt;
+  private byTheClock(recordedAt: Instant): Recording {
+    if (this.recorded?.recordedAt === recordedAt) return this.recorded;
+    const knownAt = earlier(recordedAt, this.clock());
+    return (this.recorded = { recordedAt, knownAt, knownMs: epochMs(knownAt) });
   }
 
   /** Writes down what was due by then, in the order and at the places that `due` has told. */

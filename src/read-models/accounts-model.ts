@@ -1,12 +1,14 @@
-import type { Recorded } from '../event-store/event-store.js';
+import type { Position, Recorded } from '../event-store/event-store.js';
 import { movementsOf, type Movement } from '../../projections/credit-balances.js';
 import type { AccountEvent, CreditApplied, CreditPart } from '../accounts/domain/events.js';
+import { effectiveAtOf } from '../accounts/domain/postings.js';
 import { never } from '../kernel/decider.js';
-import { epochMs, type Instant } from '../kernel/instant.js';
+import { epochMs } from '../kernel/instant.js';
 import { minorOf } from '../kernel/money.js';
 import type { ReadModel, ReadModelDatabase, Statement } from './database.js';
 import { type KnownAccount, KnownAccounts } from './known-accounts.js';
 import { Lanes } from './lanes.js';
+import { RepeatedInstant } from './moment.js';
 
 /** Instants are ms since 1970, amounts are texts; `position` columns say from where in the log on a row counts. */
 const SCHEMA = `
@@ -70,9 +72,16 @@ const SCHEMA = `
 export type LineKind =
   'credit-applied' | 'click' | 'impressions' | 'click-reversed' | 'credit-revoked' | 'credit-expired';
 
+/** Whose event it is, and where it stands in the log and in time. */
+interface Place {
+  readonly account: KnownAccount;
+  readonly position: Position;
+  readonly effectiveMs: number;
+  readonly recordedMs: number;
+}
+
 interface Line {
   readonly kind: LineKind;
-  readonly at: Instant;
   readonly creditId?: string;
   readonly clickId?: string;
   readonly impressionsId?: string;
@@ -94,6 +103,7 @@ export class AccountsModel implements ReadModel {
   readonly bills: Lanes;
   /** What of them never changes: others who write look it up here. */
   readonly known: KnownAccounts;
+  private readonly recorded = new RepeatedInstant();
   private readonly statements: Record<'open' | 'fact' | 'end' | 'applied' | 'revoke' | 'sweep' | 'line', Statement>;
 
   constructor(db: ReadModelDatabase) {
@@ -120,50 +130,48 @@ export class AccountsModel implements ReadModel {
   apply(event: Recorded): void {
     if (!event.stream.startsWith('account-')) return;
     const fact = { type: event.type, data: event.data } as AccountEvent;
+    const effectiveMs = epochMs(effectiveAtOf(fact));
     if (fact.type === 'AccountOpened') {
-      const { advertiserId, marketplace, currency, occurredAt } = fact.data;
-      this.statements.open.run(advertiserId, marketplace, currency, event.position, epochMs(occurredAt));
+      const { advertiserId, marketplace, currency } = fact.data;
+      this.statements.open.run(advertiserId, marketplace, currency, event.position, effectiveMs);
       return;
     }
     const account = this.known.accountOf(event.stream, fact.data);
+    const at: Place = {
+      account,
+      position: event.position,
+      effectiveMs,
+      recordedMs: this.recorded.msOf(event.recordedAt),
+    };
     switch (fact.type) {
       case 'AccountStandingChanged':
-        return this.state(account, 'standing', event, fact.data.occurredAt, fact.data.standing);
+        return this.state(at, 'standing', fact.data.standing);
       case 'PaymentMethodChanged':
-        return this.state(account, 'payment', event, fact.data.occurredAt, fact.data.valid ? 'valid' : 'invalid');
+        return this.state(at, 'payment', fact.data.valid ? 'valid' : 'invalid');
       case 'CreditApplied':
-        return this.applied(account, event, fact.data);
+        return this.applied(at, fact.data);
       case 'ClickSpent': {
-        const { clickId, product, occurredAt: at, draws } = fact.data;
-        const moved = this.move(account, event, fact, at);
-        return this.book(account, event, { kind: 'click', at, clickId, product, draws, ...moved });
+        const { clickId, product, draws } = fact.data;
+        return this.book(at, { kind: 'click', clickId, product, draws, ...this.move(at, fact) });
       }
       case 'ImpressionsSpent': {
-        const { impressionsId, product, occurredAt: at, draws } = fact.data;
-        const moved = this.move(account, event, fact, at);
-        return this.book(account, event, { kind: 'impressions', at, impressionsId, product, draws, ...moved });
+        const { impressionsId, product, draws } = fact.data;
+        return this.book(at, { kind: 'impressions', impressionsId, product, draws, ...this.move(at, fact) });
       }
-      case 'ClickReversed': {
-        const { clickId, occurredAt: at } = fact.data;
-        return this.book(account, event, {
-          kind: 'click-reversed',
-          at,
-          clickId,
-          ...this.move(account, event, fact, at),
-        });
-      }
+      case 'ClickReversed':
+        return this.book(at, { kind: 'click-reversed', clickId: fact.data.clickId, ...this.move(at, fact) });
       case 'CreditRevoked': {
-        const { creditId, occurredAt: at } = fact.data;
+        const { creditId } = fact.data;
         const { id } = this.known.creditOf(account, creditId);
-        this.statements.revoke.run(event.position, epochMs(at), id);
+        this.statements.revoke.run(at.position, effectiveMs, id);
         // On a credit that has ended it takes what had lapsed already: the lapse is derived and no movement.
         const nothing = { amountMinor: 0n, billableMinor: minorOf(fact.data.clawedBack) };
-        const moved = this.hasEnded(id, at) ? nothing : this.move(account, event, fact, at);
-        return this.book(account, event, { kind: 'credit-revoked', at, creditId, ...moved });
+        const moved = this.hasEnded(id, effectiveMs) ? nothing : this.move(at, fact);
+        return this.book(at, { kind: 'credit-revoked', creditId, ...moved });
       }
       case 'CreditExpired': {
         const { id } = this.known.creditOf(account, fact.data.creditId);
-        this.statements.sweep.run(event.position, epochMs(event.recordedAt), id);
+        this.statements.sweep.run(at.position, at.recordedMs, id);
         return;
       }
       default:
@@ -177,46 +185,44 @@ export class AccountsModel implements ReadModel {
     this.known.forget();
   }
 
-  private state({ id }: KnownAccount, kind: 'standing' | 'payment', event: Recorded, at: Instant, value: string): void {
-    this.statements.fact.run(id, kind, epochMs(at), event.position, value);
+  private state({ account, effectiveMs, position }: Place, kind: 'standing' | 'payment', value: string): void {
+    this.statements.fact.run(account.id, kind, effectiveMs, position, value);
   }
 
-  private applied(account: KnownAccount, event: Recorded, data: CreditApplied['data']): void {
-    const { creditId, appliedAt, expiresAt, sweepableAt } = data;
-    const appliedMs = epochMs(appliedAt);
+  private applied(at: Place, data: CreditApplied['data']): void {
+    const { creditId, promotionId, expiresAt, sweepableAt } = data;
     const amountMinor = minorOf(data.applied);
     const { lastInsertRowid } = this.statements.applied.run(
-      account.id,
+      at.account.id,
       creditId,
-      data.promotionId,
-      event.position,
-      appliedMs,
+      promotionId,
+      at.position,
+      at.effectiveMs,
       epochMs(expiresAt),
       epochMs(sweepableAt),
       JSON.stringify(data),
     );
-    this.credits.add(Number(lastInsertRowid), appliedMs, event.position, [amountMinor, 0n]);
-    this.book(account, event, { kind: 'credit-applied', at: appliedAt, creditId, amountMinor, billableMinor: 0n });
+    this.credits.add(Number(lastInsertRowid), at.effectiveMs, at.position, [amountMinor, 0n]);
+    this.book(at, { kind: 'credit-applied', creditId, amountMinor, billableMinor: 0n });
   }
 
   /** Writes down what the event moves, and answers with what it comes to. A lane knows a line by its position. */
-  private move(account: KnownAccount, { position }: Recorded, event: Parameters<typeof movementsOf>[0], at: Instant) {
+  private move({ account, effectiveMs, position }: Place, event: Parameters<typeof movementsOf>[0]) {
     const { billed, credits } = movementsOf(event);
     let amountMinor = 0n;
     for (const { creditId, held, drawn } of byCredit(credits)) {
-      this.credits.add(this.known.creditOf(account, creditId).id, epochMs(at), position, [held, drawn]);
+      this.credits.add(this.known.creditOf(account, creditId).id, effectiveMs, position, [held, drawn]);
       amountMinor += held;
     }
     return { amountMinor, billableMinor: billed };
   }
 
-  private book({ id }: KnownAccount, event: Recorded, line: Line): void {
-    const effectiveMs = epochMs(line.at);
+  private book({ account, effectiveMs, position, recordedMs }: Place, line: Line): void {
     this.statements.line.run(
-      id,
+      account.id,
       effectiveMs,
-      event.position,
-      epochMs(event.recordedAt),
+      position,
+      recordedMs,
       line.kind,
       line.creditId ?? null,
       line.clickId ?? null,
@@ -226,12 +232,12 @@ export class AccountsModel implements ReadModel {
       String(line.amountMinor),
       String(line.billableMinor),
     );
-    if (line.billableMinor !== 0n) this.bills.add(id, effectiveMs, event.position, [line.billableMinor]);
+    if (line.billableMinor !== 0n) this.bills.add(account.id, effectiveMs, position, [line.billableMinor]);
   }
 
-  private hasEnded(credit: number, at: Instant): boolean {
+  private hasEnded(credit: number, atMs: number): boolean {
     const { expiresAt, swept } = this.statements.end.get(credit)!;
-    return swept !== null || epochMs(at) >= Number(expiresAt);
+    return swept !== null || atMs >= Number(expiresAt);
   }
 }
 

@@ -59,7 +59,7 @@ const HALF = 32n;
 export const joined = (high: bigint, low: bigint): bigint => (high << HALF) + low;
 
 interface KnownSection {
-  readonly id: bigint;
+  readonly id: number;
   readonly group: SectionGroup;
   readonly marketplace: string;
   readonly currency: string;
@@ -96,7 +96,7 @@ export class BooksModel implements ReadModel {
       clickOf: (clickId) => named(stream, clickIdOf(clickId)).data as ClickSpent['data'],
     };
     const effectiveMs = epochMs(effectiveAtOf(event));
-    const sums = new Map<bigint, bigint>();
+    const sums = new Map<number, bigint>();
     for (const posting of postingsOf(event, context)) {
       const section = this.sectionOf(posting, marketplace, context);
       if (section !== undefined) sums.set(section, posting.amountMinor + (sums.get(section) ?? 0n));
@@ -112,7 +112,7 @@ export class BooksModel implements ReadModel {
   }
 
   /** What accounts are billed has no section. */
-  private sectionOf(posting: Posting, marketplace: string, context: PostingContext): bigint | undefined {
+  private sectionOf(posting: Posting, marketplace: string, context: PostingContext): number | undefined {
     const place = placeOf(posting, context);
     if (!place) return undefined;
     const [group, name] = place;
@@ -124,7 +124,7 @@ export class BooksModel implements ReadModel {
     if (known) return known.id;
     const { section, open } = this.statements;
     const found = section.get(group, name, marketplace, currency)?.['id'];
-    const id = BigInt((found as bigint) ?? open.run(group, name, marketplace, currency).lastInsertRowid);
+    const id = Number(found ?? open.run(group, name, marketplace, currency).lastInsertRowid);
     this.sections.set(name, [...named, { id, group, marketplace, currency }]);
     return id;
   }

@@ -1,6 +1,7 @@
 import type { Position, Recorded } from '../event-store/event-store.js';
 import { epochMs, type Instant } from '../kernel/instant.js';
 import type { ReadModel, ReadModelDatabase } from './database.js';
+import { RepeatedInstant } from './moment.js';
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS log_times (
@@ -16,6 +17,7 @@ export class LogTimes implements ReadModel {
   private readonly insert;
   private readonly firstAfter;
   private readonly latest;
+  private readonly recorded = new RepeatedInstant();
   private tail: { position: Position; recordedMax: number } | undefined;
 
   constructor(private readonly db: ReadModelDatabase) {
@@ -27,9 +29,12 @@ export class LogTimes implements ReadModel {
 
   apply(event: Recorded): void {
     const tail = (this.tail ??= this.storedTail());
-    const recordedMs = epochMs(event.recordedAt);
-    if (recordedMs > tail.recordedMax) this.insert.run(recordedMs, tail.position);
-    this.tail = { position: event.position, recordedMax: Math.max(recordedMs, tail.recordedMax) };
+    const recordedMs = this.recorded.msOf(event.recordedAt);
+    if (recordedMs > tail.recordedMax) {
+      this.insert.run(recordedMs, tail.position);
+      tail.recordedMax = recordedMs;
+    }
+    tail.position = event.position;
   }
 
   forget(): void {
