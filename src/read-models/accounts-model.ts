@@ -4,7 +4,7 @@ import type { AccountEvent, CreditApplied, CreditPart } from '../accounts/domain
 import { effectiveAtOf } from '../accounts/domain/postings.js';
 import { never } from '../kernel/decider.js';
 import { epochMs } from '../kernel/instant.js';
-import { minorOf } from '../kernel/money.js';
+import { formatMinor, minorOf } from '../kernel/money.js';
 import type { ReadModel, ReadModelDatabase, Statement } from './database.js';
 import { type KnownAccount, KnownAccounts } from './known-accounts.js';
 import { Lanes } from './lanes.js';
@@ -62,7 +62,7 @@ const SCHEMA = `
     click_id TEXT,
     impressions_id TEXT,
     product TEXT,            -- of a click or impressions
-    draws TEXT,              -- of a click or impressions: [{ creditId, amount }]
+    draws TEXT,              -- of a click or impressions: see drawsIn
     amount TEXT NOT NULL,    -- minor units, signed: what the credit balance gains
     billable TEXT NOT NULL,  -- minor units, signed: what the bill gains
     PRIMARY KEY (account, effective, position)
@@ -71,6 +71,12 @@ const SCHEMA = `
 
 export type LineKind =
   'credit-applied' | 'click' | 'impressions' | 'click-reversed' | 'credit-revoked' | 'credit-expired';
+
+/** Of spend, in plain amounts. */
+export interface Draw {
+  readonly creditId: string;
+  readonly amount: string;
+}
 
 /** Whose event it is, and where it stands in the log and in time. */
 interface Place {
@@ -228,7 +234,7 @@ export class AccountsModel implements ReadModel {
       line.clickId ?? null,
       line.impressionsId ?? null,
       line.product ?? null,
-      line.draws ? JSON.stringify(line.draws.map(plainPart)) : null,
+      line.draws ? drawsColumn(line.draws) : null,
       String(line.amountMinor),
       String(line.billableMinor),
     );
@@ -241,7 +247,18 @@ export class AccountsModel implements ReadModel {
   }
 }
 
-const plainPart = ({ creditId, amount }: CreditPart) => ({ creditId, amount: amount.amount });
+/** Nearly all spend draws on one credit, which is all that its line has to say: the amount is the line's own. */
+function drawsColumn(draws: readonly CreditPart[]): string {
+  if (draws.length < 2) return draws[0]?.creditId ?? '';
+  return JSON.stringify(draws.map(({ creditId, amount }) => ({ creditId, amount: amount.amount })));
+}
+
+/** What spend drew on, from its column. No id begins with a bracket. */
+export function drawsIn(column: string, amountMinor: bigint, currency: string): readonly Draw[] {
+  if (column === '') return [];
+  if (column.startsWith('[')) return JSON.parse(column) as readonly Draw[];
+  return [{ creditId: column, amount: formatMinor(-amountMinor, currency) }];
+}
 
 /** One movement a credit: a click restored in one part and clawed back in another names it once. */
 function byCredit(movements: readonly Movement[]): readonly Movement[] {

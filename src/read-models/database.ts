@@ -3,7 +3,7 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 import type { Position, Recorded } from '../event-store/event-store.js';
 
 /** Raised with every change to what any model stores: a file of another version is built anew. */
-const MODELS_VERSION = 6;
+const MODELS_VERSION = 7;
 /** Files from this version on can be asked, and written to, by this code: they answer until the new ones are built. */
 const ANSWERS_FROM = 6;
 

@@ -2,7 +2,7 @@ import type { Position } from '../event-store/event-store.js';
 import { epochMs, type Instant, instantOf, parseInstant } from '../kernel/instant.js';
 import { formatMinor } from '../kernel/money.js';
 import { isRefusal, type Refusal } from '../kernel/refusal.js';
-import type { LineKind } from './accounts-model.js';
+import { type Draw, drawsIn, type LineKind } from './accounts-model.js';
 import type { AccountsReader } from './accounts-reader.js';
 import { badCursor, cursorAfter, isPosition, openCursor, type Page, type Paging } from './cursors.js';
 import type { ReadModelDatabase, Statement } from './database.js';
@@ -17,7 +17,7 @@ export interface StatementLine {
   readonly creditId?: string;
   readonly clickId?: string;
   readonly impressionsId?: string;
-  readonly draws?: readonly { readonly creditId: string; readonly amount: string }[];
+  readonly draws?: readonly Draw[];
   /** Plain amounts in the account's currency: the changes of the credit balance and of the bill, and the balance after. */
   readonly amount: string;
   readonly billable: string;
@@ -132,7 +132,7 @@ export function lineOf(row: LineRow, amountMinor: bigint, balance: bigint, curre
     ...(row.creditId === null ? {} : { creditId: row.creditId }),
     ...(row.clickId === null ? {} : { clickId: row.clickId }),
     ...(row.impressionsId === null ? {} : { impressionsId: row.impressionsId }),
-    ...(row.draws === null ? {} : { draws: JSON.parse(row.draws) as NonNullable<StatementLine['draws']> }),
+    ...(row.draws === null ? {} : { draws: drawsIn(row.draws, amountMinor, currency) }),
     amount: formatMinor(amountMinor, currency),
     billable: formatMinor(BigInt(row.billable), currency),
     balance: formatMinor(balance, currency),

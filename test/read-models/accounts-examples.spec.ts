@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import type { ClickSpent } from '../../src/accounts/domain/events.js';
 import { isRefusal, type Refusal } from '../../src/kernel/refusal.js';
 import type { ExplainedClick } from '../../src/read-models/click-explanation.js';
 import { ACCOUNT, AccountHistory, at, eur } from './account-history.js';
@@ -114,6 +115,20 @@ describe('a burn-down over two credits', () => {
       recordedAt: sweep.recordedAt,
       amount: '-17.50',
     });
+  });
+
+  it('shows what its clicks drew on: one credit, several or none', () => {
+    const { items } = history.statement(END);
+    for (const { type, data } of history.events) {
+      if (type !== 'ClickSpent') continue;
+      const { clickId, draws } = data as ClickSpent['data'];
+      const line = items.find((each) => each.kind === 'click' && each.clickId === clickId);
+      expect(line?.draws).toEqual(draws.map(({ creditId, amount }) => ({ creditId, amount: amount.amount })));
+      expect(line).not.toHaveProperty('creditId');
+    }
+    const drawsOf = (clickId: string) => items.find((line) => line.clickId === clickId)?.draws;
+    expect(drawsOf('k-3')).toHaveLength(2);
+    expect(drawsOf('k-4')).toEqual([]);
   });
 
   it('explains its clicks', async () => {
