@@ -9,6 +9,7 @@ import { notCombinableSince } from '../promotions/domain/stacking.js';
 import { AccountQueries, type AccountKey } from './accounts-queries.js';
 import { AccountsReader } from './accounts-reader.js';
 import { AuditReader } from './audit-reader.js';
+import { namedIdOf } from './books-model.js';
 import { BooksQueries } from './books-queries.js';
 import type { CampaignsModel } from './campaigns-model.js';
 import { ClickExplanations } from './click-explanation.js';
@@ -99,7 +100,7 @@ export class ReadModels {
     this.subjects = new Subjects(db, reader, this.campaigns, this.promotions);
     this.clicks = new ClickExplanations(store, reader);
     this.writer = writing?.writer ?? new LocalWriter(db, models.all);
-    this.following = new ReadModelRunner(store, this.writer, observer);
+    this.following = new ReadModelRunner(store, this.writer, namedIdOf, observer);
   }
 
   get runner(): ReadModelRunner {
@@ -159,7 +160,7 @@ export class ReadModels {
     const path = `${this.db.path}.next`;
     removeFiles(path);
     const writer = await writing.open(path, { givesWay: true });
-    const next = new ReadModelRunner(this.store, writer);
+    const next = new ReadModelRunner(this.store, writer, namedIdOf);
     let isPaused = false;
     try {
       await next.start();
@@ -183,7 +184,7 @@ export class ReadModels {
     for (const model of this.models.all) model.forget();
     this.writer = await writing.open(this.db.path);
     const former = this.following;
-    this.following = new ReadModelRunner(this.store, this.writer, this.observer);
+    this.following = new ReadModelRunner(this.store, this.writer, namedIdOf, this.observer);
     await this.following.start();
     former.handOverTo(this.following);
   }

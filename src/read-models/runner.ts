@@ -1,6 +1,5 @@
 import type { Subscription } from 'rxjs';
 import { type EventStore, type Position, type Recorded, StoreUnavailableError } from '../event-store/event-store.js';
-import { namedIdOf } from './books-model.js';
 import { type ModelsWriter, ModelsStorageError } from './writer.js';
 
 /** So many events at most share a transaction: it bounds what a crash makes the next start repeat. */
@@ -66,6 +65,8 @@ export class ReadModelRunner {
   constructor(
     private readonly store: EventStore,
     private readonly writer: ModelsWriter,
+    /** The id of the event of before, in the same stream, that a model reads an event with; undefined: none does. */
+    private readonly namedIdOf: (event: Recorded) => string | undefined,
     private readonly observer = UNOBSERVED,
   ) {}
 
@@ -245,8 +246,8 @@ export class ReadModelRunner {
   /** The events that those of the batch name, by the log's own index of ids. */
   private async namedBy(batch: readonly Recorded[]): Promise<Recorded[]> {
     const named: Recorded[] = [];
-    for (const [stream, events] of Map.groupBy(batch.filter(namedIdOf), ({ stream }) => stream)) {
-      const ids = events.map((event) => namedIdOf(event)!);
+    for (const [stream, events] of Map.groupBy(batch.filter(this.namedIdOf), ({ stream }) => stream)) {
+      const ids = events.map((event) => this.namedIdOf(event)!);
       const found = await this.store.find(stream, ids, { through: events.at(-1)!.revision });
       named.push(...found.values());
     }

@@ -1,15 +1,24 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { type EventStore, type Recorded, StoreUnavailableError } from '../../src/event-store/event-store.js';
+import { Subject } from 'rxjs';
+import {
+  type EventStore,
+  type Position,
+  type Recorded,
+  StoreUnavailableError,
+} from '../../src/event-store/event-store.js';
 import { MemoryEventStore } from '../../src/event-store/memory/memory-event-store.js';
 import { instantOf } from '../../src/kernel/instant.js';
 import { type ReadModel, ReadModelDatabase } from '../../src/read-models/database.js';
 import { LogTimes } from '../../src/read-models/log-times.js';
 import { ReadModelRunner, TRANSACTION_EVENTS } from '../../src/read-models/runner.js';
 import { LocalWriter, ModelsStorageError } from '../../src/read-models/writer.js';
+
+const NAMES_NOTHING = () => undefined;
+const namesItsClick = ({ type }: Recorded) => (type === 'ClickReversed' ? 'ClickSpent:0' : undefined);
 
 /** Keeps the ids it saw in a table; stumbles over events of type `Broken`. */
 class Seen implements ReadModel {
@@ -62,12 +71,13 @@ describe('the read model runner', () => {
   const open = (version?: number, log: EventStore = store) => {
     const db = new ReadModelDatabase(join(directory, 'models.db'), version, version);
     const seen = new Seen(db);
-    const runner = new ReadModelRunner(log, new LocalWriter(db, [seen]));
+    const writer = new LocalWriter(db, [seen]);
+    const runner = new ReadModelRunner(log, writer, NAMES_NOTHING);
     const close = async () => {
       await runner.stop();
       db.close();
     };
-    return { db, seen, runner, close };
+    return { db, seen, writer, runner, close };
   };
 
   /** A page of the log arrives in each turn. */
@@ -146,7 +156,7 @@ describe('the read model runner', () => {
         throw error;
       }
     };
-    const runner = new ReadModelRunner(store, writer);
+    const runner = new ReadModelRunner(store, writer, NAMES_NOTHING);
     await runner.start();
     expect(await runner.reached(BigInt(events.length), 10_000)).toBe(true);
     expect(seen.ids()).toEqual(events.map(({ id }) => id));
@@ -159,7 +169,7 @@ describe('the read model runner', () => {
   it('goes on when the store could not be asked for what the next transaction needs while one was written', async () => {
     const events = Array.from({ length: 4 * TRANSACTION_EVENTS }, (_, n) => {
       const type = n === 2 * TRANSACTION_EVENTS ? 'ClickReversed' : 'ClickSpent';
-      return { id: `${type}:${n}`, type, data: { clickId: '0' }, metadata: { version: 1 } };
+      return { id: `${type}:${n}`, type, data: {}, metadata: { version: 1 } };
     });
     await store.append('things-1', 'none', events);
     const find = store.find.bind(store);
@@ -176,13 +186,116 @@ describe('the read model runner', () => {
       if (seen.ids().length === 0) await asMuchAsMayWait();
       await write(...batch);
     };
-    const runner = new ReadModelRunner(store, writer);
+    const runner = new ReadModelRunner(store, writer, namesItsClick);
     await runner.start();
     expect(await runner.reached(BigInt(events.length), 10_000)).toBe(true);
     expect(failures).toBeLessThanOrEqual(0);
     expect(seen.ids()).toEqual(events.map(({ id }) => id));
     await runner.stop();
     db.close();
+  });
+
+  it('includes each event once, however often it is started', async () => {
+    const models = open();
+    await models.runner.start();
+    await models.runner.start();
+    await append();
+    expect(await models.runner.reached(await append(), 1000)).toBe(true);
+    expect(models.seen.ids()).toEqual(['Fact:1', 'Fact:2']);
+    await models.close();
+  });
+
+  it('reads again, once, what it could not write before it was stopped', async () => {
+    const models = open();
+    const { writer, runner, seen } = models;
+    const write = writer.write.bind(writer);
+    writer.write = async () => {
+      throw new ModelsStorageError('disk full');
+    };
+    await runner.start();
+    const last = await append();
+    await asMuchAsMayWait();
+    await runner.stop();
+    writer.write = write;
+    await runner.start();
+    expect(await runner.reached(last, 1000)).toBe(true);
+    await asMuchAsMayWait();
+    expect(seen.ids()).toEqual(['Fact:1']);
+    await models.close();
+  });
+
+  describe('of a log that holds others’ events, too,', () => {
+    let others: Subject<Recorded>;
+    let asked: Parameters<EventStore['subscribe']>[0];
+    let last: Recorded;
+
+    beforeEach(async () => {
+      await append();
+      [last] = (await Array.fromAsync(store.readAll())) as [Recorded];
+      others = new Subject();
+      store.subscribe = (options) => {
+        asked = options;
+        return others;
+      };
+    });
+    const searched = (position: Position) => asked!.onSearched!(position);
+
+    it('keeps how far it was searched, and looks no further back when it starts again', async () => {
+      const first = open();
+      await first.runner.start();
+      others.next(last);
+      searched(40n);
+      expect(await first.runner.reached(last.position, 1000)).toBe(true);
+      await asMuchAsMayWait();
+      expect(first.db.checkpoint()).toMatchObject({ position: last.position, searched: 40n });
+      await first.close();
+      const second = open();
+      await second.runner.start();
+      expect(asked).toMatchObject({ after: last.position, searched: 40n });
+      await second.close();
+    });
+
+    it('never says that it was searched behind an event that is not written yet', async () => {
+      const { runner, writer, db, close } = open();
+      await runner.start();
+      const later = { ...last, id: 'Fact:2', position: 50n };
+      const write = writer.write.bind(writer);
+      let arrives: unknown = true;
+      writer.write = async (...batch) => {
+        await write(...batch);
+        // Just as the runner has found that nothing else waits.
+        if (arrives) void Promise.resolve().then(() => queueMicrotask(() => (others.next(later), searched(50n))));
+        arrives = false;
+      };
+      const said: [Position, Position][] = [];
+      writer.searched = async (position) => void said.push([position, db.checkpoint()!.position]);
+      others.next(last);
+      expect(await runner.reached(50n, 1000)).toBe(true);
+      await asMuchAsMayWait();
+      expect(said.filter(([position, included]) => position >= 50n && included < 50n)).toEqual([]);
+      await close();
+    });
+
+    it('keeps it later when it cannot be written', async () => {
+      const { runner, writer, db, close } = open();
+      await runner.start();
+      others.next(last);
+      expect(await runner.reached(last.position, 1000)).toBe(true);
+      const write = writer.searched.bind(writer);
+      const failing = new Promise<void>((resolve) => {
+        writer.searched = async () => {
+          writer.searched = write;
+          resolve();
+          throw new ModelsStorageError('disk full');
+        };
+      });
+      searched(40n);
+      await failing;
+      expect(db.checkpoint()).toMatchObject({ searched: last.position });
+      for (let waitedMs = 0; db.checkpoint()!.searched !== 40n && waitedMs < 3000; waitedMs += 50) await sleep(50);
+      expect(db.checkpoint()).toMatchObject({ searched: 40n });
+      await close();
+    });
   });
 
   it('rebuilds to the same tables', async () => {
