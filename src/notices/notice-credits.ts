@@ -7,7 +7,7 @@ import type { CreditUse } from './domain/notices.js';
 const REMEMBERED_CREDITS = 20_000;
 
 /** A credit as it is, saved or not. */
-interface KnownCredit {
+interface RememberedCredit {
   credit: CreditUse;
   dueMs: number | null;
   since: Position;
@@ -16,10 +16,10 @@ interface KnownCredit {
 /** The credits that notices are about. Many clicks draw on one: it is read once, and saved once a transaction. */
 export class NoticeCredits {
   /** By account, then by creditId. */
-  private readonly known = new Map<string, Map<string, KnownCredit>>();
+  private readonly known = new Map<string, Map<string, RememberedCredit>>();
   private remembered = 0;
   /** Of `known` those to be saved, in the order in which they changed first: by it they get their ids. */
-  private readonly unsaved = new Set<KnownCredit>();
+  private readonly unsaved = new Set<RememberedCredit>();
   private readonly statements: Record<'find' | 'save', Statement>;
 
   /** The model creates the table. */
@@ -51,7 +51,7 @@ export class NoticeCredits {
     for (const { credit, dueMs, since } of this.unsaved) {
       const { advertiserId, marketplace, creditId } = credit;
       const account = accountStream(advertiserId, marketplace);
-      this.statements.save.run(account, advertiserId, marketplace, creditId, dueMs, since, written(credit));
+      this.statements.save.run(account, advertiserId, marketplace, creditId, dueMs, since, useAsText(credit));
     }
     this.unsaved.clear();
     if (this.remembered > REMEMBERED_CREDITS) this.forget();
@@ -68,17 +68,17 @@ export class NoticeCredits {
     this.remembered = 0;
   }
 
-  private find(account: string, creditId: string): KnownCredit | undefined {
+  private find(account: string, creditId: string): RememberedCredit | undefined {
     const known = this.known.get(account)?.get(creditId);
     if (known) return known;
     const row = this.statements.find.get(account, creditId);
     if (!row) return undefined;
     const dueMs = row['due'] === null ? null : Number(row['due']);
-    return this.remember(account, { credit: read(String(row['credit'])), dueMs, since: row['since'] as Position });
+    return this.remember(account, { credit: useIn(String(row['credit'])), dueMs, since: row['since'] as Position });
   }
 
-  private remember(account: string, known: KnownCredit): KnownCredit {
-    const credits = this.known.get(account) ?? new Map<string, KnownCredit>();
+  private remember(account: string, known: RememberedCredit): RememberedCredit {
+    const credits = this.known.get(account) ?? new Map<string, RememberedCredit>();
     this.known.set(account, credits.set(known.credit.creditId, known));
     this.remembered += 1;
     return known;
@@ -86,10 +86,11 @@ export class NoticeCredits {
 }
 
 /** As JSON has no bigint. */
-export const written = ({ appliedMinor, heldMinor, drawnMinor, ...rest }: CreditUse): string =>
+export const useAsText = ({ appliedMinor, heldMinor, drawnMinor, ...rest }: CreditUse): string =>
   JSON.stringify({ ...rest, minor: [appliedMinor, heldMinor, drawnMinor].map(String) });
 
-export function read(text: string): CreditUse {
+/** What `useAsText` wrote. */
+export function useIn(text: string): CreditUse {
   const { minor, ...rest } = JSON.parse(text) as Omit<CreditUse, `${string}Minor`> & { minor: string[] };
   const [appliedMinor, heldMinor, drawnMinor] = minor.map(BigInt) as [bigint, bigint, bigint];
   return { ...rest, appliedMinor, heldMinor, drawnMinor };

@@ -11,7 +11,7 @@ import {
   type Notice,
   type NoticedEvent,
 } from './domain/notices.js';
-import { NoticeCredits, read, written } from './notice-credits.js';
+import { NoticeCredits, useAsText, useIn } from './notice-credits.js';
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS notices (
@@ -191,7 +191,6 @@ export class NoticesModel implements ReadModel {
    * was told before (`told`) is left out, though events have moved its place since. Null when `last` is not the last event.
    */
   due(now: Instant, asked: DueAsked = {}): Placed[] | null {
-    this.flush();
     return this.db.snapshot(() => {
       const { tail } = this;
       return asked.last === undefined || asked.last === tail ? this.dueAt(tail, epochMs(now), asked) : null;
@@ -213,7 +212,6 @@ export class NoticesModel implements ReadModel {
 
   /** The place of the last that `due` has. */
   lastDue(now: Instant, last: Position): Place | null {
-    this.flush();
     return this.db.snapshot(() => {
       const row = this.tail === last ? this.statements.lastDue.get(epochMs(now)) : undefined;
       return row ? { position: last, due: Number(row['due']), ordinal: Number(row['id']) } : null;
@@ -222,7 +220,6 @@ export class NoticesModel implements ReadModel {
 
   /** When the clock will have something to tell next, as the log stands; null: never. */
   nextDue(now: Instant): Instant | null {
-    this.flush();
     const due = this.statements.nextDue.get(epochMs(now))?.['due'];
     return typeof due === 'bigint' ? instantOf(Number(due)) : null;
   }
@@ -243,7 +240,7 @@ export class NoticesModel implements ReadModel {
       for (const row of rows) {
         const { place, notice, credit } = this.placed(row, this.tail);
         this.tell(place, notice);
-        this.statements.settle.run(written(withTold(credit, 'credit-expiring')), place.ordinal);
+        this.statements.settle.run(useAsText(withTold(credit, 'credit-expiring')), place.ordinal);
         this.credits.forgetOne(credit);
       }
     }
@@ -256,7 +253,7 @@ export class NoticesModel implements ReadModel {
 
   private placed(row: Record<string, unknown>, position: Position): Placed & { credit: CreditUse } {
     const due = Number(row['due']);
-    const credit = read(String(row['credit']));
+    const credit = useIn(String(row['credit']));
     const notice = expiringNotice(credit, instantOf(due));
     return { place: { position, due, ordinal: Number(row['id']) }, notice, credit };
   }

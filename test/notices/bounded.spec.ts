@@ -67,6 +67,7 @@ function world() {
   const clock = { now: NOW };
   const model = new NoticesModel(db, () => clock.now);
   for (let nth = 0; nth < CREDITS; nth += 1) model.apply(applied(nth, NOW));
+  model.flush();
   return { db, model, clock };
 }
 
@@ -121,6 +122,7 @@ describe('what the clock tells', () => {
     const after = model.due(NOW)!.at(-1)!.place;
     expect(db.counting(() => model.due(NOW, { after, told })).rows).toBe(0);
     model.apply(applied(CREDITS, NOW));
+    model.flush();
     const next = db.counting(() => model.due(NOW, { after, told }));
     expect(next.rows).toBe(1);
     expect(next.result).toMatchObject([{ notice: { data: { creditId: `c-${CREDITS}` } } }]);
@@ -136,6 +138,7 @@ describe('what the clock tells', () => {
     const { most, rows } = db.counting(() => model.apply(later));
     expect(most).toBeLessThanOrEqual(500);
     expect(rows).toBe(CREDITS);
+    model.flush();
     const written = model
       .after(told[0]!.place, later.position, 10_000)
       .filter(({ notice }) => notice.position === null);

@@ -28,6 +28,7 @@ export class Told {
       this.fed.push(recorded);
       this.model.apply(recorded);
     }
+    this.model.flush();
   }
 
   get head(): Position {
