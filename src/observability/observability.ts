@@ -1,7 +1,7 @@
 import type { Tracer } from '@opentelemetry/api';
 import type { CommandObserver, Deciding } from '../commands/observer.js';
 import type { StoreObserver } from '../event-store/observer.js';
-import type { ProjectionObserver } from '../read-models/runner.js';
+import type { ProjectionObserver } from '../read-models/observer.js';
 import type { SchedulerObserver } from '../scheduler.js';
 import type { ObservabilitySettings } from '../settings/observability.js';
 import { Log, type LogSink } from './logging.js';

@@ -1,32 +1,19 @@
 import type { Subscription } from 'rxjs';
 import { type EventStore, type Position, type Recorded, StoreUnavailableError } from '../event-store/event-store.js';
+import { type ProjectionObserver, UNOBSERVED } from './observer.js';
 import { type ModelsWriter, ModelsStorageError } from './writer.js';
 
 /** So many events at most share a transaction: it bounds what a crash makes the next start repeat. */
 export const TRANSACTION_EVENTS = 2000;
 /** So many may wait to be written: what is being written, what is next, and as much again. A log that is faster waits. */
 const WAITING_EVENTS = 3 * TRANSACTION_EVENTS;
+/**
+ * Between the beginnings of two transactions, unless one is full or somebody waits for what has arrived: each costs a
+ * commit, and a hand-over on the thread that commands need. What comes after a quiet moment is written at once.
+ */
+const GATHERED_MS = 50;
 /** Before what could not be written is written again. */
 const RETRY_MS = 1000;
-
-/** What is told of the feeding, to be counted and traced. It never throws. */
-export interface ProjectionObserver {
-  /** So many events, the last of them at `through`, were included together; that began at `startedMs` of `performance.now()`. */
-  projected(through: Position, events: number, startedMs: number): void;
-  /** Nothing can be written at the moment; it is tried again. */
-  held(error: Error): void;
-  /** The models stand still. */
-  stopped(error: Error): void;
-  /** They were built anew; or why not, and the former ones go on. */
-  rebuilt(error: Error | null): void;
-}
-
-const UNOBSERVED: ProjectionObserver = {
-  projected: () => undefined,
-  held: () => undefined,
-  stopped: () => undefined,
-  rebuilt: () => undefined,
-};
 
 /** Events on their way into the tables. */
 interface Batch {
@@ -43,8 +30,8 @@ interface Waiter {
 }
 
 /**
- * Feeds the log to the read models. What arrives while a transaction is under way shares the next one, which is written
- * with its checkpoint: a busy log costs few commits, and a quiet one is visible at once.
+ * Feeds the log to the read models. What arrives while a transaction is under way, or shortly after it began, shares the next
+ * one, which is written with its checkpoint: a busy log costs few commits, and a quiet one is visible at once.
  */
 export class ReadModelRunner {
   private readonly waiters = new Set<Waiter>();
@@ -58,6 +45,10 @@ export class ReadModelRunner {
   /** The subscription was let go, because too much had arrived. */
   private hasLetGo = false;
   private turn: NodeJS.Immediate | undefined;
+  /** Until the next transaction. */
+  private pause: NodeJS.Timeout | undefined;
+  /** When the last transaction began, by `performance.now()`. */
+  private begunMs = -Infinity;
   private writing: Promise<void> | undefined;
   /** Waits before what could not be written is written again. */
   private retry: NodeJS.Timeout | undefined;
@@ -67,7 +58,7 @@ export class ReadModelRunner {
     private readonly writer: ModelsWriter,
     /** The id of the event of before, in the same stream, that a model reads an event with; undefined: none does. */
     private readonly namedIdOf: (event: Recorded) => string | undefined,
-    private readonly observer = UNOBSERVED,
+    private readonly observer: ProjectionObserver = UNOBSERVED,
   ) {}
 
   /** The last position that every answer may include; what the models hold beyond it is not committed yet. */
@@ -97,9 +88,9 @@ export class ReadModelRunner {
   /** Writes what has arrived and lets go of the subscription. Who waits is told no, unless they are to be handed over. */
   async stop({ keepsWaiters = false } = {}): Promise<void> {
     this.isStopped = true;
-    clearImmediate(this.turn);
+    this.clearTurn();
     clearTimeout(this.retry);
-    this.turn = this.retry = undefined;
+    this.retry = undefined;
     this.subscription?.unsubscribe();
     await this.writing;
     if (this.arrived.length > 0 && !this.failure) await this.writeArrived();
@@ -114,6 +105,7 @@ export class ReadModelRunner {
     }
     this.waiters.clear();
     next.settle((waiter) => (waiter.position <= next.committed ? true : undefined));
+    next.wake();
   }
 
   /** Empties the models and builds them from the log's first event. */
@@ -141,6 +133,7 @@ export class ReadModelRunner {
         },
       };
       this.waiters.add(waiter);
+      this.wake();
     });
   }
 
@@ -180,19 +173,41 @@ export class ReadModelRunner {
     this.wake();
   }
 
-  /** A turn later, so that what arrives together is written together. */
+  /** A turn later, so that what arrives together is written together; or when the pause after the last transaction is over. */
   private wake(): void {
     if (this.turn || this.writing || this.retry || this.failure || this.isStopped) return;
+    if (this.arrived.length === 0 && this.searchedThrough === undefined) return;
+    const pauseMs = this.pauseMs();
+    if (pauseMs > 0) {
+      this.pause ??= setTimeout(() => {
+        this.pause = undefined;
+        this.wake();
+      }, pauseMs);
+      return;
+    }
+    this.clearTurn();
     this.turn = setImmediate(() => {
       this.turn = undefined;
       this.writing = this.writeArrived().finally(() => {
         this.writing = undefined;
-        if (this.arrived.length > 0 || this.searchedThrough !== undefined) this.wake();
+        this.wake();
       });
     });
   }
 
-  /** Writes until nothing is left. While a full transaction is written the next is handed over: the writer need not wait. */
+  /** So long more may arrive before it is written. */
+  private pauseMs(): number {
+    const isDue = this.waiters.size > 0 || this.isStopped || this.arrived.length >= TRANSACTION_EVENTS;
+    return isDue ? 0 : this.begunMs + GATHERED_MS - performance.now();
+  }
+
+  private clearTurn(): void {
+    clearImmediate(this.turn);
+    clearTimeout(this.pause);
+    this.turn = this.pause = undefined;
+  }
+
+  /** Writes until nothing is due. While a full transaction is written the next is handed over: the writer need not wait. */
   private async writeArrived(): Promise<void> {
     let next: Promise<Batch | undefined> | undefined;
     try {
@@ -204,7 +219,7 @@ export class ReadModelRunner {
         next?.catch(() => undefined);
         await batch.written;
         this.include(batch);
-        batch = await (next ?? this.handOver(0));
+        batch = await (next ?? (this.pauseMs() > 0 ? undefined : this.handOver(0)));
         next = undefined;
       }
       // Behind what has arrived since, nothing was searched.
@@ -225,7 +240,7 @@ export class ReadModelRunner {
     const events = this.arrived.slice(from, from + TRANSACTION_EVENTS);
     const after = this.arrived[from - 1]?.position ?? this.committed;
     if (events.length === 0) return undefined;
-    const startedMs = performance.now();
+    const startedMs = (this.begunMs = performance.now());
     const named = await this.namedBy(events);
     const written = this.writer.write(events, named, after);
     written.catch(() => undefined);
@@ -266,8 +281,7 @@ export class ReadModelRunner {
 
   /** Stands still at the checkpoint: a model that cannot read the log must not answer from half of it. */
   fail(error: unknown): void {
-    clearImmediate(this.turn);
-    this.turn = undefined;
+    this.clearTurn();
     this.failure = error instanceof Error ? error : new Error(String(error));
     this.observer.stopped(this.failure);
     this.arrived = [];

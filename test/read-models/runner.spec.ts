@@ -14,6 +14,7 @@ import { MemoryEventStore } from '../../src/event-store/memory/memory-event-stor
 import { instantOf } from '../../src/kernel/instant.js';
 import { type ReadModel, ReadModelDatabase } from '../../src/read-models/database.js';
 import { LogTimes } from '../../src/read-models/log-times.js';
+import type { ProjectionObserver } from '../../src/read-models/observer.js';
 import { ReadModelRunner, TRANSACTION_EVENTS } from '../../src/read-models/runner.js';
 import { LocalWriter, ModelsStorageError } from '../../src/read-models/writer.js';
 
@@ -68,11 +69,11 @@ describe('the read model runner', () => {
     if ('conflict' in result) throw new Error('conflict');
     return result.position;
   };
-  const open = (version?: number, log: EventStore = store) => {
+  const open = (version?: number, log: EventStore = store, observer?: ProjectionObserver) => {
     const db = new ReadModelDatabase(join(directory, 'models.db'), version, version);
     const seen = new Seen(db);
     const writer = new LocalWriter(db, [seen]);
-    const runner = new ReadModelRunner(log, writer, NAMES_NOTHING);
+    const runner = new ReadModelRunner(log, writer, NAMES_NOTHING, observer);
     const close = async () => {
       await runner.stop();
       db.close();
@@ -109,6 +110,47 @@ describe('the read model runner', () => {
     expect(await after.runner.reached(second, 1000)).toBe(true);
     expect(after.seen.ids()).toEqual(['Fact:1', 'Fact:2']);
     await after.close();
+  });
+
+  describe('when events come one after the other', () => {
+    /** How many each transaction included. */
+    let transactions: number[];
+    const counting = (): ProjectionObserver => {
+      transactions = [];
+      const nothing = () => undefined;
+      const projected = (_: bigint, events: number) => void transactions.push(events);
+      return { projected, held: nothing, stopped: nothing, rebuilt: nothing };
+    };
+
+    it('writes the first at once, and those that follow it shortly together', async () => {
+      const models = open(undefined, store, counting());
+      await models.runner.start();
+      for (let n = 0; n < 10; n += 1) {
+        await append();
+        await nextTurn();
+        await nextTurn();
+      }
+      expect(transactions[0]).toBeLessThan(10);
+      while (models.runner.position < 10n) await sleep(5);
+      expect(models.seen.ids()).toHaveLength(10);
+      // A machine that is busy elsewhere may make a pause of any of the steps.
+      expect(transactions.length).toBeLessThan(6);
+      await models.close();
+    });
+
+    it('writes them at once when somebody waits for them, or it stops', async () => {
+      const models = open(undefined, store, counting());
+      await models.runner.start();
+      const patient = performance.now();
+      for (let n = 0; n < 40; n += 1) expect(await models.runner.reached(await append(), 1000)).toBe(true);
+      expect(performance.now() - patient).toBeLessThan(1000);
+      expect(transactions).toHaveLength(40);
+      await append();
+      await nextTurn();
+      await models.runner.stop();
+      expect(models.runner.position).toBe(41n);
+      await models.close();
+    });
   });
 
   it('says that a position was not reached in time', async () => {
