@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { failedWith, SQLITE } from '../kernel/sqlite-codes.js';
 
 /** A stream's state, written down, and the event that it includes last: by that it is known to belong to its log. */
 export interface Snapshot {
@@ -87,7 +88,7 @@ function open(path: string): SnapshotFile | undefined {
   try {
     return connect(path);
   } catch (error) {
-    if (!isDamage(error)) return undefined;
+    if (!failedWith(error, SQLITE.CORRUPT, SQLITE.NOTADB)) return undefined;
     return attempt(() => {
       for (const suffix of ['', '-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true });
       return connect(path);
@@ -113,14 +114,6 @@ function connect(path: string): SnapshotFile {
     throw error;
   }
 }
-
-const SQLITE_CORRUPT = 11;
-const SQLITE_NOTADB = 26;
-
-const isDamage = (error: unknown): boolean => {
-  const { errcode } = error as { errcode?: number };
-  return errcode === SQLITE_CORRUPT || errcode === SQLITE_NOTADB;
-};
 
 const digestOf = ({ stream, revision, eventId, recordedAt, version, state }: Snapshot): Buffer =>
   createHash('sha256')

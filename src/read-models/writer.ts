@@ -1,4 +1,5 @@
 import type { Position, Recorded } from '../event-store/event-store.js';
+import { failedWith, SQLITE } from '../kernel/sqlite-codes.js';
 import type { Checkpoint, NamedEvents, ReadModel, ReadModelDatabase } from './database.js';
 
 /** The tables' file could not be written, as when a disk is full: the same may be written when it can. */
@@ -85,11 +86,8 @@ function byStreamAndId(events: readonly Recorded[]): NamedEvents {
   };
 }
 
-/** Of SQLite's result codes those of a file that cannot be written now: BUSY, READONLY, IOERR, FULL, CANTOPEN. */
-const OF_STORAGE: ReadonlySet<number> = new Set([5, 8, 10, 13, 14]);
+/** What SQLite says of a file that cannot be written now. */
+const OF_STORAGE = [SQLITE.BUSY, SQLITE.READONLY, SQLITE.IOERR, SQLITE.FULL, SQLITE.CANTOPEN];
 
-function asStorageError(error: unknown): unknown {
-  const { errcode } = error as { errcode?: number };
-  if (errcode === undefined || !OF_STORAGE.has(errcode & 0xff)) return error;
-  return new ModelsStorageError((error as Error).message, { cause: error });
-}
+const asStorageError = (error: unknown): unknown =>
+  failedWith(error, ...OF_STORAGE) ? new ModelsStorageError((error as Error).message, { cause: error }) : error;

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
+import { failedWith, SQLITE } from '../../kernel/sqlite-codes.js';
 
 /** Raised with every change to what is stored: a file of another version is set aside and made again. */
 const SEALS_VERSION = 2;
@@ -78,8 +79,6 @@ export function openSealsToRead(path: string): DatabaseSync {
   }
 }
 
-const SQLITE_BUSY = 5;
-
 /** A reader that may not write never gets the exclusive lock; whether it is refused for another's tells who has it. */
 function assertFree(path: string): void {
   const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
@@ -87,8 +86,7 @@ function assertFree(path: string): void {
     db.exec('PRAGMA locking_mode = EXCLUSIVE');
     db.prepare('PRAGMA user_version').get();
   } catch (error) {
-    const { errcode = 0, message } = error as { errcode?: number; message: string };
-    if ((errcode & 0xff) === SQLITE_BUSY) throw new SealsInUseError(message, { cause: error });
+    if (failedWith(error, SQLITE.BUSY)) throw new SealsInUseError((error as Error).message, { cause: error });
   } finally {
     db.close();
   }

@@ -1,6 +1,7 @@
 import { renameSync, rmSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Position, Recorded } from '../../event-store/event-store.js';
+import { failedWith, SQLITE } from '../../kernel/sqlite-codes.js';
 import { SealFile, type SealedTo, type Sealing } from './seal-file.js';
 import { SealsDamagedError } from './seal-tables.js';
 
@@ -109,7 +110,7 @@ export class LocalSeals implements SealsKeeper {
     try {
       return new SealFile(this.path);
     } catch (error) {
-      if (errcodeOf(error) === SQLITE_BUSY) throw error;
+      if (failedWith(error, SQLITE.BUSY)) throw error;
       return this.setAside((error as Error).message);
     }
   }
@@ -137,12 +138,6 @@ function assertGoesOn({ stream, revision }: Recorded, { head }: Sealing): void {
   throw new SealsDamagedError(`the seals do not have what comes before revision ${revision} of ${stream}`);
 }
 
-const SQLITE_BUSY = 5;
-const SQLITE_CORRUPT = 11;
-const SQLITE_NOTADB = 26;
-
-const errcodeOf = (error: unknown): number => (error as { errcode?: number }).errcode ?? 0;
-
 /** Whether seals must be made anew. By the error's name: it may come from another thread. */
 export const isDamage = (error: unknown): boolean =>
-  (error as Error).name === SealsDamagedError.name || [SQLITE_CORRUPT, SQLITE_NOTADB].includes(errcodeOf(error) & 0xff);
+  (error as Error).name === SealsDamagedError.name || failedWith(error, SQLITE.CORRUPT, SQLITE.NOTADB);

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { failedWith, SQLITE } from '../../kernel/sqlite-codes.js';
 import { StoreUnavailableError, type Position } from '../event-store.js';
 
 /** Raised with the tables: a file of another version is emptied. */
@@ -185,13 +186,8 @@ const prepare = (sql: DatabaseSync) => ({
   ),
 });
 
-const SQLITE_CORRUPT = 11;
-const SQLITE_NOTADB = 26;
-
-const isUnusable = (error: unknown): boolean => {
-  const { errcode } = error as { errcode?: number };
-  return error instanceof OtherVersionError || errcode === SQLITE_CORRUPT || errcode === SQLITE_NOTADB;
-};
+const isUnusable = (error: unknown): boolean =>
+  error instanceof OtherVersionError || failedWith(error, SQLITE.CORRUPT, SQLITE.NOTADB);
 
 /** The ranges that hold the given revisions, those close to each other in one, of at most so many. */
 export function nearby(revisions: readonly number[], most: number): [first: number, last: number][] {

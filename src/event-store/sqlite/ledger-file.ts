@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { once } from '../../kernel/once.js';
+import { failedWith, SQLITE } from '../../kernel/sqlite-codes.js';
 
 /** Another process, or another part of this one, has the ledger open. */
 export class StoreInUseError extends Error {
@@ -68,8 +69,8 @@ export function openLedgerToRead(path: string): DatabaseSync {
   try {
     return openedToRead(path, path);
   } catch (error) {
-    const errcode = (error as { errcode?: number }).errcode ?? 0;
-    if (!CANNOT_WRITE.has(errcode & 0xff) || hasUnsavedPages(path)) throw readable(error, path);
+    const cannotWrite = failedWith(error, SQLITE.IOERR, SQLITE.READONLY, SQLITE.CANTOPEN);
+    if (!cannotWrite || hasUnsavedPages(path)) throw readable(error, path);
   }
   try {
     const unchanging = pathToFileURL(resolve(path));
@@ -160,18 +161,12 @@ function configure(db: DatabaseSync, path: string): void {
 
 const pragma = (db: DatabaseSync, name: string) => db.prepare(`PRAGMA ${name}`).get()?.[name] as string | number;
 
-const SQLITE_BUSY = 5;
-/** The primary codes of a folder or file system that cannot be written: IOERR, READONLY, CANTOPEN. */
-const CANNOT_WRITE = new Set([10, 8, 14]);
-const SQLITE_NOTADB = 26;
-
 function readable(error: unknown, path: string): Error {
   if (error instanceof LedgerFileError) return error;
-  const errcode = (error as { errcode?: number }).errcode;
-  if (errcode === SQLITE_BUSY) {
+  if (failedWith(error, SQLITE.BUSY)) {
     return new StoreInUseError(`the ledger file ${path} is in use by another process`, { cause: error });
   }
-  if (errcode === SQLITE_NOTADB) {
+  if (failedWith(error, SQLITE.NOTADB)) {
     return new LedgerFileError(`the file ${path} is not a ledger`, { cause: error });
   }
   return new LedgerFileError(`the ledger file ${path} cannot be opened: ${(error as Error).message}`, { cause: error });

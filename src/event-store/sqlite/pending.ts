@@ -1,3 +1,4 @@
+import { failedWith, SQLITE } from '../../kernel/sqlite-codes.js';
 import { StoreUnavailableError, type AppendConflict, type Appended, type ExpectedRevision } from '../event-store.js';
 import type { StoredEvent } from './stored-event.js';
 
@@ -51,8 +52,6 @@ export function reading<T>(read: () => T): T {
   }
 }
 
-const SQLITE_CONSTRAINT_UNIQUE = 2067;
-export const isHeldAlready = (error: unknown): boolean =>
-  (error as { errcode?: number }).errcode === SQLITE_CONSTRAINT_UNIQUE;
+export const isHeldAlready = (error: unknown): boolean => failedWith(error, SQLITE.CONSTRAINT_UNIQUE);
 
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
