@@ -138,8 +138,9 @@ export function decideAll<State, Command, Event extends EventLike>(
     reliesOnState ||= decision.length === 0;
     for (const event of decision) {
       state = decider.evolve(state, event);
-      made.set(decider.idOf(event), events.length);
-      events.push({ ...event, id: decider.idOf(event), metadata: { version: CONTRACT_VERSION, ...origin } });
+      const eventId = decider.idOf(event);
+      made.set(eventId, events.length);
+      events.push({ ...event, id: eventId, metadata: { version: CONTRACT_VERSION, ...origin } });
     }
     answers.push((positions) =>
       id === null

@@ -24,6 +24,12 @@ interface Command {
   readonly data: object;
 }
 
+/** What is told of a command; `thrown` when it is not known what became of it. */
+interface Settled {
+  readonly result: ItemResult;
+  readonly thrown?: unknown;
+}
+
 /**
  * Takes commands as they come from the wire, checks them and hands each to the module whose fact it is. Items stand alone;
  * those of one stream take effect in the order sent. Throws StoreUnavailableError when the store is away.
@@ -41,30 +47,42 @@ export class CommandGateway {
 
   /** Results in the order of the commands. What the warrant does not cover is rejected, item by item, as `forbidden`. */
   async submit(commands: readonly unknown[], warrant?: Warrant): Promise<ItemResult[]> {
-    const results: Promise<ItemResult>[] = [];
+    const settling: Promise<Settled>[] = [];
     let told = 0;
     for (const input of commands) {
       const command = this.permitted(input, warrant);
       if ('refused' in command) {
         const refusal = telling(command, Math.max(2, MOST_FAULTS_TOGETHER - told));
         told += refusal.errors?.length ?? 0;
-        results.push(this.observed(typeOf(input), Promise.resolve(rejected(typeOf(input), null, null, refusal))));
+        const type = typeOf(input);
+        const result = rejected(type, null, null, refusal);
+        this.tell(type !== null && this.handlers.has(type) ? type : null, result);
+        settling.push(Promise.resolve({ result }));
         continue;
       }
       const asksOthers = this.handlers.get(command.type)!.facts.get(command.type)!.asksOthers ?? false;
-      if (asksOthers) await Promise.allSettled(results);
-      const result = this.observed(command.type, this.handle(command, warrant));
-      results.push(result);
-      if (asksOthers) await Promise.allSettled([result]);
+      if (asksOthers) await Promise.all(settling);
+      const settled = this.settle(command, warrant);
+      settling.push(settled);
+      if (asksOthers) await settled;
     }
-    return standingAlone(results);
+    return standingAlone(await Promise.all(settling));
   }
 
-  private observed(type: string | null, result: Promise<ItemResult>): Promise<ItemResult> {
-    const known = type !== null && this.handlers.has(type) ? type : null;
-    const tell = ({ status, error }: ItemResult) => this.observer.answered(known, status, error?.code ?? null);
-    result.then(tell, (error: unknown) => tell(failure(error)));
-    return result;
+  /** Never rejects: what fails for one is that one's. */
+  private async settle(command: Command, warrant: Warrant | undefined): Promise<Settled> {
+    let settled: Settled;
+    try {
+      settled = { result: await this.handle(command, warrant) };
+    } catch (thrown) {
+      settled = { result: failure(thrown), thrown };
+    }
+    this.tell(command.type, settled.result);
+    return settled;
+  }
+
+  private tell(type: string | null, { status, error }: ItemResult): void {
+    this.observer.answered(type, status, error?.code ?? null);
   }
 
   /**
@@ -156,11 +174,10 @@ function answer(type: string, { stream, id, outcome }: Handled): ItemResult {
 }
 
 /** What fails for one item, a store that was away for a moment, is that item's; only when all failed is it thrown. */
-async function standingAlone(results: readonly Promise<ItemResult>[]): Promise<ItemResult[]> {
-  const settled = await Promise.allSettled(results);
-  const failed = settled.find((result) => result.status === 'rejected');
-  if (failed && settled.every((result) => result.status === 'rejected')) throw failed.reason;
-  return settled.map((result) => (result.status === 'fulfilled' ? result.value : failure(result.reason)));
+function standingAlone(settled: readonly Settled[]): ItemResult[] {
+  const [first] = settled;
+  if (first && settled.every((each) => 'thrown' in each)) throw first.thrown;
+  return settled.map(({ result }) => result);
 }
 
 const FAILURES: ReadonlyMap<unknown, { readonly code: string; readonly detail: string }> = new Map([

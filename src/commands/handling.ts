@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { EventStore, Recorded } from '../event-store/event-store.js';
+import type { AppendConflict, Appended, EventStore, Recorded } from '../event-store/event-store.js';
 import type { Decider, EventLike } from '../kernel/decider.js';
 import { decideAll, idsNeeded, type Decided, type Outcome, type Submission, type Waiting } from './batch.js';
 import { UNOBSERVED, type CommandObserver, type Deciding } from './observer.js';
@@ -89,7 +89,8 @@ export class CommandHandling<State, Command, Event extends EventLike> {
     let before = inMemory ?? (await this.states.load(stream));
     /** Whether the state was read since the commands came: then it is one that they may be answered by. */
     let isFresh = !inMemory;
-    if (inMemory && (await this.isAppendedAsNew(stream, inMemory, batch, deciding))) return;
+    const asNew = inMemory && this.decidedAsNew(inMemory, batch);
+    if (asNew && (await this.append(stream, before, asNew, deciding))) return;
     const ids = idsNeeded(this.decider, batch);
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       const known = await this.store.find(stream, ids, { through: before.revision });
@@ -110,21 +111,18 @@ export class CommandHandling<State, Command, Event extends EventLike> {
 
   /**
    * Most facts are new and need no other: they are decided without being looked up, and the store, which holds an id once,
-   * finds what is not new. False when there is anything else to be said of any of them.
+   * finds what is not new. Undefined when there is anything else to be said of any of them.
    */
-  private async isAppendedAsNew(
-    stream: string,
+  private decidedAsNew(
     before: StreamState<State>,
     batch: readonly Waiting<Command, Event, State>[],
-    deciding: Deciding,
-  ): Promise<boolean> {
+  ): Decided<State> | undefined {
     const needsOthers = batch.some(({ submission: { id, command } }) => {
       return id === null || (this.decider.refersTo?.(command) ?? []).length > 0;
     });
-    if (needsOthers) return false;
+    if (needsOthers) return undefined;
     const decided = decideAll<State, Command, Event>(this.decider, batch, before, NOTHING_LOOKED_UP);
-    if (decided.reliesOnState || decided.events.length !== batch.length) return false;
-    return this.append(stream, before, decided, deciding);
+    return decided.reliesOnState || decided.events.length !== batch.length ? undefined : decided;
   }
 
   /** Appends what was decided and answers it; false when others have written to the stream, be it the same facts. */
@@ -136,13 +134,18 @@ export class CommandHandling<State, Command, Event extends EventLike> {
   ): Promise<boolean> {
     const told = deciding.appending(events);
     const expected = before.revision < 0 ? 'none' : before.revision;
-    const appended = await this.store.append(stream, expected, events).catch((error: unknown) => {
+    let appended: Appended | AppendConflict;
+    try {
+      appended = await this.store.append(stream, expected, events);
+    } catch (error) {
       told('failed');
       throw error;
-    });
-    const isOthers = 'conflict' in appended || appended.repeated;
-    told(isOthers ? 'conflict' : appended.position);
-    if (isOthers) return false;
+    }
+    if ('conflict' in appended || appended.repeated) {
+      told('conflict');
+      return false;
+    }
+    told(appended.position);
     settle(appended.positions);
     await this.states.keep(stream, state, appended.revision, before.savedAt);
     return true;
