@@ -86,21 +86,21 @@ export class SqliteEventStore extends EmbeddedEventStore {
     return BigInt(this.#committed.position);
   }
 
-  override async append(
+  override append(
     stream: string,
     expected: ExpectedRevision,
     events: readonly NewEvent[],
   ): Promise<Appended | AppendConflict> {
-    this.assertOpen();
-    checkBatch(events);
-    const rows = events.map(({ id, type, data, metadata: { recordedAt, ...metadata } }): NewRow => ({
-      type,
-      key: id.slice(type.length + 1),
-      data: JSON.stringify(data),
-      metadata: JSON.stringify(metadata),
-      copiedMs: recordedAt === undefined ? null : epochMs(recordedAt),
-    }));
     return new Promise((resolve, reject) => {
+      this.assertOpen();
+      checkBatch(events);
+      const rows = events.map(({ id, type, data, metadata: { recordedAt, ...metadata } }): NewRow => ({
+        type,
+        key: id.slice(type.length + 1),
+        data: JSON.stringify(data),
+        metadata: JSON.stringify(metadata),
+        copiedMs: recordedAt === undefined ? null : epochMs(recordedAt),
+      }));
       this.#queue.push({ stream, expected, rows, resolve, reject });
       if (this.#queue.length === 1) setImmediate(() => this.#commitGroup());
     });
@@ -227,9 +227,9 @@ export class SqliteEventStore extends EmbeddedEventStore {
     const end = this.#endOf(stream);
     const [knownStreamId, lastRevision] = end;
     const isExpected = expected === 'any' || lastRevision === (expected === 'none' ? -1 : expected);
-    const held = rows.map(({ type, key }) => {
-      // Of a stream that is as it was expected, it is left to the index to say that an id is held.
-      if (isExpected && !looksUp) return undefined;
+    // Of a stream that is as it was expected, it is left to the index to say that an id is held.
+    const asked = isExpected && !looksUp ? [] : rows;
+    const held = asked.map(({ type, key }) => {
       const typeId = state.types.get(type);
       if (knownStreamId === undefined || typeId === undefined) return undefined;
       return one<Place>(this.#statements.place, knownStreamId, typeId, key);
