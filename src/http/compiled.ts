@@ -1,4 +1,4 @@
-import { getMetadataStorage, type ValidatorConstraintInterface } from 'class-validator';
+import { getMetadataStorage, type ValidationArguments, type ValidatorConstraintInterface } from 'class-validator';
 import { type DtoClass, fieldsOf, isObject } from './fields.js';
 
 /**
@@ -79,8 +79,19 @@ function rulesOf(dto: DtoClass, { constraintCls, constraints, propertyName }: Me
     .map((constraint) => {
       if (constraint.async) throw new Error(`${dto.name}.${propertyName} is checked asynchronously`);
       const validator: ValidatorConstraintInterface = constraint.instance;
-      const told = { targetName: dto.name, property: propertyName, constraints };
-      // A promise, which is truthy, is not yes.
-      return (value, object) => validator.validate(value, { ...told, object, value }) === true;
+      /** What it is told of where it looks: made once, and filled in for each value. */
+      const told: ValidationArguments = {
+        targetName: dto.name,
+        property: propertyName,
+        constraints: constraints as unknown[],
+        object: {},
+        value: undefined,
+      };
+      return (value, object) => {
+        told.object = object;
+        told.value = value;
+        // A promise, which is truthy, is not yes.
+        return validator.validate(value, told) === true;
+      };
     });
 }
