@@ -95,8 +95,19 @@ export class Log implements LoggerService {
 /** Loggers that tell of each module and route at a start. */
 const OF_NEST = new Set(['NestFactory', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer', 'NestApplication']);
 
+/** Of so many actors the hash is remembered. */
+const REMEMBERED_ACTORS = 1000;
+const ACTORS = new Map<string, string>();
+
 /** Who acted, so that lines of one caller can be told to be, and not who it is. */
-export const actorHash = (subject: string): string => hash('sha256', subject).slice(0, 12);
+export function actorHash(subject: string): string {
+  const known = ACTORS.get(subject);
+  if (known !== undefined) return known;
+  const hashed = hash('sha256', subject).slice(0, 12);
+  if (ACTORS.size >= REMEMBERED_ACTORS) ACTORS.clear();
+  ACTORS.set(subject, hashed);
+  return hashed;
+}
 
 const SECRETS: readonly (readonly [RegExp, string])[] = [
   // Names of streams: they hold ids of advertisers and campaigns.

@@ -1,5 +1,6 @@
 import type { Tracer } from '@opentelemetry/api';
 import type { CommandObserver, Deciding } from '../commands/observer.js';
+import type { NewEvent } from '../event-store/event-store.js';
 import type { StoreObserver } from '../event-store/observer.js';
 import type { ProjectionObserver } from '../read-models/observer.js';
 import type { SchedulerObserver } from '../scheduler.js';
@@ -110,10 +111,17 @@ export class Observability {
           end?.(outcome);
           if (outcome === 'conflict') this.metrics.conflicts.inc();
           else if (outcome === 'failed') this.metrics.appendFailures.inc();
-          else for (const { type } of events) this.metrics.events.inc({ type });
+          else this.countEvents(events);
         };
       },
       ended: (error) => traced?.ended(error),
     };
+  }
+
+  /** Most batches are of one type. */
+  private countEvents(events: readonly NewEvent[]): void {
+    for (const [type, { length }] of Map.groupBy(events, (event) => event.type)) {
+      this.metrics.events.inc({ type }, length);
+    }
   }
 }
