@@ -44,9 +44,9 @@ export const covers = (
   { product, kind }: Spend,
 ): boolean => appliesTo.includes(product) && (spendKinds === null || spendKinds.includes(kind));
 
-/** Live at `at`, and for such spend. */
+/** Live at `at`, and for such spend. Most credits of an old account have ended: that is asked first. */
 const pays = (credit: Burnable, spend: Spend, at: Instant): boolean =>
-  credit.appliedAt <= at && at < credit.expiresAt && !credit.swept && credit.revoked === null && covers(credit, spend);
+  at < credit.expiresAt && credit.appliedAt <= at && !credit.swept && credit.revoked === null && covers(credit, spend);
 
 /**
  * Which credits pay spend of `cost` at `at`, and what is left to bill. A credit gives at most the least that it holds
