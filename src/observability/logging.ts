@@ -20,8 +20,11 @@ const toStreams: LogSink = (line, level) => {
   else stdout().add(`${line}\n`);
 };
 
-/** Writes what one turn of the event loop has to say at once: requests that are answered together share a system call. */
-class TurnWriter {
+/** So long a line may wait for others, to share a system call with them. */
+const GATHERED_MS = 10;
+
+/** Most lines tell of a request: those that end shortly after one another are written together. */
+class GatheringWriter {
   private text = '';
 
   constructor() {
@@ -29,7 +32,7 @@ class TurnWriter {
   }
 
   add(line: string): void {
-    if (this.text === '') setImmediate(() => this.flush());
+    if (this.text === '') setTimeout(() => this.flush(), GATHERED_MS);
     this.text += line;
   }
 
@@ -40,7 +43,7 @@ class TurnWriter {
   }
 }
 
-const stdout = once(() => new TurnWriter());
+const stdout = once(() => new GatheringWriter());
 
 /**
  * The log: a line an entry, `{ time, level, logger, message, correlationId?, … }`. What is known by name to hold persons
