@@ -32,10 +32,10 @@ it('writes of a history what this version of it always wrote; when this changes,
     revoked: null,
     granted: '20000',
     drawn: '0',
-    movements: [['2022-10-04T07:00:00.000Z', '0']],
+    movements: [[Date.parse('2022-10-04T07:00:00.000Z'), '0']],
   };
   expect([codec.version, JSON.parse(codec.encode(state))]).toEqual([
-    2,
+    3,
     {
       opened: { currency: 'EUR', at: '2022-06-01T09:00:00.000Z' },
       credits: [
@@ -46,10 +46,10 @@ it('writes of a history what this version of it always wrote; when this changes,
           drawn: '100',
           lastMovedAt: '2022-10-12T12:00:00.000Z',
           movements: [
-            ['2022-10-04T07:00:00.000Z', '2000'],
-            ['2022-10-08T12:00:00.000Z', '1900'],
-            ['2022-10-10T12:00:00.000Z', '700'],
-            ['2022-10-12T12:00:00.000Z', '1900'],
+            [Date.parse('2022-10-04T07:00:00.000Z'), '2000'],
+            [Date.parse('2022-10-08T12:00:00.000Z'), '1900'],
+            [Date.parse('2022-10-10T12:00:00.000Z'), '700'],
+            [Date.parse('2022-10-12T12:00:00.000Z'), '1900'],
           ],
         },
         { ...credit, creditId: 'sd', product: 'SD', swept: true },

@@ -1,7 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { holdingFrom, leastFrom, moved, type Holding } from '../../src/accounts/domain/holding.js';
-import { instantOf, type Instant } from '../../src/kernel/instant.js';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  holdingFrom,
+  holdingOf,
+  leastFrom,
+  moved,
+  movementsOf,
+  type Holding,
+} from '../../src/accounts/domain/holding.js';
+import { epochMs, instantOf, type Instant } from '../../src/kernel/instant.js';
 
 interface Movement {
   readonly minute: number;
@@ -61,6 +69,25 @@ describe('a holding', () => {
     const early = holdingFrom(minuteOf(0), 10n);
     const late = moved(moved(early, minuteOf(5), -3n), minuteOf(2), -1n);
     expect(late.before?.before).toBe(early);
+  });
+
+  it('is laid in memory in one way, and rightly, however many movements come in whatever order', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 100, maxLength: 300 }), (minutes) => {
+        const [first, ...rest] = minutes;
+        let holding = holdingFrom(minuteOf(first!), 1n);
+        for (const minute of rest) holding = moved(holding, minuteOf(minute), 1n);
+        const inOrder = [...new Set(minutes)].sort((a, b) => a - b);
+        const movements = inOrder.map((minute): [number, bigint] => [
+          epochMs(minuteOf(minute)),
+          BigInt(minutes.filter((each) => each <= minute).length),
+        ]);
+        expect(movementsOf(holding)).toEqual(movements);
+        expect(holding.length).toBe(movements.length);
+        expect(isDeepStrictEqual(holding, holdingOf(movements))).toBe(true);
+      }),
+      { numRuns: 200 },
+    );
   });
 
   it('holds nothing before its first movement', () => {

@@ -1,5 +1,4 @@
 import type { StateCodec } from '../../kernel/decider.js';
-import type { Instant } from '../../kernel/instant.js';
 import type { AccountState, CreditState } from './account.js';
 import { holdingOf, movementsOf } from './holding.js';
 
@@ -7,8 +6,8 @@ import { holdingOf, movementsOf } from './holding.js';
 interface WrittenCredit extends Omit<CreditState, 'granted' | 'holding' | 'drawn'> {
   readonly granted: string;
   readonly drawn: string;
-  /** The earliest first. */
-  readonly movements: readonly (readonly [at: Instant, after: string])[];
+  /** The earliest first; their times are in ms. */
+  readonly movements: readonly (readonly [at: number, after: string])[];
 }
 
 type WrittenAccount = Omit<AccountState, 'credits'> & { readonly credits: readonly WrittenCredit[] };
@@ -29,7 +28,7 @@ const readCredit = ({ granted, drawn, movements, ...rest }: WrittenCredit): Cred
 
 /** Of an account it is the movements of its unswept credits that may be many; its clicks and impressions are not in the state. */
 export const accountCodec: StateCodec<AccountState> = {
-  version: 2,
+  version: 3,
   encode: (state) => JSON.stringify({ ...state, credits: state.credits.map(writtenCredit) } satisfies WrittenAccount),
   decode: (text) => {
     const written = JSON.parse(text) as WrittenAccount;

@@ -1,4 +1,4 @@
-import type { Instant } from '../../kernel/instant.js';
+import { epochMs, type Instant } from '../../kernel/instant.js';
 
 /**
  * What a credit holds over effective time, as a list of its movements, latest first: at and after `at` (until the next
@@ -6,27 +6,71 @@ import type { Instant } from '../../kernel/instant.js';
  * fact copies only what is later than itself.
  */
 export interface Holding {
-  readonly at: Instant;
+  /** In ms since 1970. */
+  readonly at: number;
   readonly after: bigint;
   readonly before: Holding | null;
   /** How many movements there are, this one and those before it. */
   readonly length: number;
 }
 
-const movement = (at: Instant, after: bigint, before: Holding | null): Holding => ({
+/** Behind the last of them, movements lie in packs of so many, each of which begins after a multiple of it. */
+const PACK = 32;
+
+interface Pack {
+  /** The earliest first, as `afters`. */
+  readonly ats: readonly number[];
+  readonly afters: readonly bigint[];
+  readonly before: Holding | null;
+}
+
+/** A movement in a pack, where it takes less than half the memory of a node: accounts in use have a million of them. */
+class Packed implements Holding {
+  constructor(
+    readonly pack: Pack,
+    readonly index: number,
+    readonly length: number,
+  ) {}
+
+  get at(): number {
+    return this.pack.ats[this.index]!;
+  }
+
+  get after(): bigint {
+    return this.pack.afters[this.index]!;
+  }
+
+  get before(): Holding | null {
+    return this.index === 0 ? this.pack.before : new Packed(this.pack, this.index - 1, this.length - 1);
+  }
+}
+
+const movement = (at: number, after: bigint, before: Holding | null): Holding => ({
   at,
   after,
-  before,
+  before: before && packed(before),
   length: (before?.length ?? 0) + 1,
 });
 
-export const holdingFrom = (at: Instant, amount: bigint): Holding => movement(at, amount, null);
+/** Packs what makes a whole pack. What a late movement takes out of one is packed again with those that follow. */
+function packed(last: Holding): Holding {
+  if (last.length % PACK > 0 || last instanceof Packed) return last;
+  const nodes: Holding[] = [];
+  let before: Holding | null = last;
+  for (; nodes.length < PACK; before = before!.before) nodes.push(before!);
+  nodes.reverse();
+  const pack = { ats: nodes.map(({ at }) => at), afters: nodes.map(({ after }) => after), before };
+  return new Packed(pack, PACK - 1, last.length);
+}
 
-/** The least it holds at any instant from `at` on: what may be taken at `at` without overdrawing a later moment. */
-export function leastFrom(holding: Holding, at: Instant): bigint {
+export const holdingFrom = (at: Instant, amount: bigint): Holding => movement(epochMs(at), amount, null);
+
+/** The least it holds at any instant from `from` on: what may be taken then without overdrawing a later moment. */
+export function leastFrom(holding: Holding, from: Instant): bigint {
+  const fromMs = epochMs(from);
   let least = holding.after;
   let node: Holding | null = holding;
-  while (node !== null && node.at > at) {
+  while (node !== null && node.at > fromMs) {
     node = node.before;
     // Before its first movement a credit holds nothing.
     const held = node?.after ?? 0n;
@@ -35,8 +79,9 @@ export function leastFrom(holding: Holding, at: Instant): bigint {
   return least;
 }
 
-/** The holding with `delta` put on (or taken off, when negative) from `at` on. */
-export function moved(holding: Holding, at: Instant, delta: bigint): Holding {
+/** The holding with `delta` put on (or taken off, when negative) from `from` on. */
+export function moved(holding: Holding, from: Instant, delta: bigint): Holding {
+  const at = epochMs(from);
   const later: Holding[] = [];
   let rest: Holding | null = holding;
   while (rest !== null && rest.at > at) {
@@ -52,14 +97,16 @@ export function moved(holding: Holding, at: Instant, delta: bigint): Holding {
   return result;
 }
 
-/** Its movements, the earliest first: from when on it holds how much. */
-export function movementsOf(holding: Holding): [at: Instant, after: bigint][] {
-  const movements: [Instant, bigint][] = [];
+type Movement = readonly [at: number, after: bigint];
+
+/** Its movements, the earliest first: from when on, in ms, it holds how much. */
+export function movementsOf(holding: Holding): Movement[] {
+  const movements: Movement[] = [];
   for (let node: Holding | null = holding; node !== null; node = node.before) movements.push([node.at, node.after]);
   return movements.reverse();
 }
 
 /** The holding that has these movements, of which there is one at least. */
-export function holdingOf([first, ...rest]: readonly (readonly [at: Instant, after: bigint])[]): Holding {
-  return rest.reduce((holding, [at, after]) => movement(at, after, holding), holdingFrom(...first!));
+export function holdingOf([first, ...rest]: readonly Movement[]): Holding {
+  return rest.reduce<Holding>((holding, [at, after]) => movement(at, after, holding), movement(...first!, null));
 }
