@@ -26,6 +26,8 @@ const wanted = values.rows?.split(',');
 const effort: Effort = isQuick ? { rounds: 3, share: 0.05 } : { rounds: 5, share: 1 };
 const events = isQuick ? 20_000 : 1_000_000;
 const RESULTS = 'bench/RESULTS.md';
+/** Longer than any part of a run takes that works. */
+const MOST_MS = (values.whole ? 120 : 15) * 60_000;
 
 const groups = Object.entries(GROUPS).filter(([, { rows }]) => !wanted || rows.some((row) => wanted.includes(row)));
 const unknown = wanted?.filter((row) => !groups.some(([, { rows }]) => rows.includes(row))) ?? [];
@@ -56,7 +58,9 @@ if (results.some(({ failure }) => failure !== undefined)) process.exitCode = 1;
 
 /** Side by side: nothing is measured yet. */
 async function makeLedgers(shapes: readonly Shape[]): Promise<void> {
-  await told('ledgers', () => Promise.all(shapes.map((shape) => ended(start('ledgers', [shape, String(events)])))));
+  await told('ledgers', () =>
+    Promise.all(shapes.map((shape) => ended(start('ledgers', [shape, String(events)]), `the ledger ${shape}`))),
+  );
 }
 
 async function resultOf(name: string, group: Group): Promise<Result> {
@@ -66,7 +70,7 @@ async function resultOf(name: string, group: Group): Promise<Result> {
       const child = start('group-process', [name, JSON.stringify({ effort, events: events * part })]);
       let rows: readonly Row[] = [];
       child.on('message', (message) => (rows = message as unknown as readonly Row[]));
-      await ended(child);
+      await ended(child, name);
       return rows;
     });
     return { group, rows: rows.filter(({ number }) => !wanted || wanted.includes(number)) };
@@ -85,14 +89,21 @@ function start(program: string, args: readonly string[]): ChildProcess {
   return child;
 }
 
-/** Rejects with the last line of what it said when it fails. */
-async function ended(child: ChildProcess): Promise<void> {
+/** Rejects with the last line of what it said when it fails, or when it does not end. */
+async function ended(child: ChildProcess, what: string): Promise<void> {
   let said = '';
   child.stderr!.on('data', (chunk) => (said = `${said}${chunk}`.slice(-10_000)));
   child.stdout!.resume();
   child.once('exit', () => killAll(child));
+  let isLate = false;
+  const limit = setTimeout(() => {
+    isLate = true;
+    killAll(child);
+  }, MOST_MS);
   const [code] = (await once(child, 'close')) as [number | null];
   running.delete(child);
+  clearTimeout(limit);
+  if (isLate) throw new Error(`${what} did not end in time`);
   if (code === 0) return;
   process.stderr.write(said);
   throw new Error(/^\w*Error: .*$/m.exec(said)?.[0] ?? `it ended with ${code}`);

@@ -56,8 +56,8 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   },
   memory: {
     rows: ['10'],
-    needs: [],
-    share: 0.1,
+    needs: ['wide'],
+    share: 0.2,
     how: 'The greatest resident memory of the process as Linux tells it (VmHWM).',
     measure: async (effort, events) => (await import('./rows/memory.js')).memoryRows(effort, events),
   },

@@ -27,6 +27,8 @@ export type Shape = (typeof SHAPES)[number];
 /** Of `wide`: so many clicks an account has, and so many accounts there are at least. */
 const CLICKS_EACH = 2000;
 const LEAST_ACCOUNTS = 100;
+/** So many accounts click side by side, and the next when these are done: states of more than a service keeps at hand. */
+const ACCOUNTS_AT_ONCE = 500;
 /** Of `deep`: the account with all the clicks, and the small one. */
 export const DEEP = 0;
 export const SHALLOW = 1;
@@ -49,15 +51,18 @@ const pathOf = (shape: Shape, events: number): string => `${HOME}/${shape}-${eve
  * a log that is there may have been made by code that keeps something else.
  */
 export async function ledgerOf(shape: Shape, events: number): Promise<string> {
+  const path = await logOf(shape, events);
+  await makeTheRest(path, shape);
+  return path;
+}
+
+/** The log of such a ledger; there may be nothing beside it. */
+export async function logOf(shape: Shape, events: number): Promise<string> {
   const path = pathOf(shape, events);
-  if (existsSync(path)) {
-    await makeTheRest(path, shape);
-    return path;
-  }
+  if (existsSync(path)) return path;
   mkdirSync(HOME, { recursive: true });
   const draft = `${HOME}/draft-${shape}.db`;
   await makeLog(draft, shape, events);
-  await makeTheRest(draft, shape);
   // The log last: it is there when all is.
   for (const suffix of suffixesOf(draft).toReversed()) renameSync(draft + suffix, path + suffix);
   return path;
@@ -96,7 +101,7 @@ function assertAppended({ outcome }: Handled): void {
   if (outcome.status !== 'appended') throw new Error(`a command was not appended: ${JSON.stringify(outcome)}`);
 }
 
-/** What a ledger is told, in chunks: each account has its part in each, so that the log is in about the order of time. */
+/** What a ledger is told, in chunks: each account that clicks has its part in each, so that the log is in about the order of time. */
 export function* commandsOf(shape: Shape, events: number): Generator<readonly Command[]> {
   yield upTo(CREDITS, published);
   const isDeep = shape === 'deep';
@@ -108,13 +113,18 @@ export function* commandsOf(shape: Shape, events: number): Generator<readonly Co
     yield upTo(CREDITS, (n) => granted(account, n, amount, n * days));
   }
   const endMs = isDeep ? DEEP_MS : GOES_ON_MS;
-  const clicks = shares.map((share, account) => new Clicks(account, SEED, 0, Math.floor(endMs / share)));
-  const turns = Math.ceil(events / CHUNK);
-  for (let turn = 0; turn < turns; turn += 1) {
-    yield shares.flatMap((share, account) => {
-      const partUntil = (end: number) => Math.round((share * end) / turns);
-      return upTo(partUntil(turn + 1) - partUntil(turn), () => clicks[account]!.command());
-    });
+  const accounts = shares.map((share, account) => {
+    return { share, clicks: new Clicks(account, SEED, 0, Math.floor(endMs / share)) };
+  });
+  for (let first = 0; first < accounts.length; first += ACCOUNTS_AT_ONCE) {
+    const together = accounts.slice(first, first + ACCOUNTS_AT_ONCE);
+    const turns = Math.ceil(((events / CHUNK) * together.length) / accounts.length);
+    for (let turn = 0; turn < turns; turn += 1) {
+      yield together.flatMap(({ share, clicks }) => {
+        const partUntil = (end: number) => Math.round((share * end) / turns);
+        return upTo(partUntil(turn + 1) - partUntil(turn), () => clicks.command());
+      });
+    }
   }
 }
 
@@ -126,13 +136,14 @@ async function makeTheRest(path: string, shape: Shape): Promise<void> {
   const app = await createApp(settingsOf(path));
   const models = app.get(ReadModels);
   const head = await models.head();
-  while (!(await models.runner.reached(head, A_WHILE_MS)));
+  const isBuilt = await models.runner.reached(head, MADE_MS);
   if (models.isRebuilding) await models.rebuild();
-  while (shape === 'wide' && !(await app.get(Sealer).reached(head, A_WHILE_MS)));
+  const isSealed = shape !== 'wide' || (await app.get(Sealer).reached(head, MADE_MS));
   await app.close();
+  if (!isBuilt || !isSealed) throw new Error(`${path}: its ${isBuilt ? 'seals' : 'read models'} were not made in time`);
 }
 
-const A_WHILE_MS = 60_000;
+const MADE_MS = 20 * 60_000;
 
 /** Of the files that a ledger is made of, whatever the service keeps beside it: the log is the first. */
 const suffixesOf = (path: string): string[] => {

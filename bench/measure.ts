@@ -31,6 +31,16 @@ export interface Effort {
 /** What a contestant came to in each of its turns. */
 export type Turns = readonly number[];
 
+/** Longer than anything takes that works. */
+const PATIENCE_MS = 60_000;
+
+/** Looks until it is so; an error says what was waited for in vain. */
+export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  for (const endMs = performance.now() + PATIENCE_MS; !(await isSo());) {
+    if (performance.now() > endMs) throw new Error(`it was waited in vain for ${what}`);
+  }
+}
+
 /** Work per second of each contestant in `rounds` turns, taken alternately after one to warm up. */
 export async function alternately<const Names extends string>(
   contestants: Readonly<Record<Names, Contestant>>,

@@ -1,7 +1,7 @@
 import { Clicks } from '../clicks.js';
 import { HandwrittenLog, readyClick } from '../handwritten.js';
 import { copyOf, GOES_ON_MS, ledgerOf, remove } from '../ledgers.js';
-import { alternately, atLeast, type Contestant, type Effort, type Row } from '../measure.js';
+import { alternately, atLeast, type Contestant, type Effort, type Row, until } from '../measure.js';
 import { post, serveLedger, serveReference } from '../service.js';
 
 const CONNECTIONS = 50;
@@ -124,10 +124,13 @@ class Recording extends Posting {
 
   /** Of what a question includes, once it includes `least`. */
   private async position(least = 0n): Promise<bigint> {
-    for (;;) {
+    let included = -1n;
+    await until(`questions that include position ${least}`, async () => {
       const response = await fetch(`${this.service}/v1/accounts?limit=1&minPosition=${least}`);
       const { position } = (await response.json()) as { position?: string };
-      if (response.ok && BigInt(position!) >= least) return BigInt(position!);
-    }
+      if (response.ok) included = BigInt(position!);
+      return included >= least;
+    });
+    return included;
   }
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { appendFileSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { advertiserOf, MARKETPLACE } from '../clicks.js';
-import { commandsOf, HOME, makeLog, remove } from '../ledgers.js';
+import { commandsOf, copyOf, HOME, logOf, remove } from '../ledgers.js';
 import type { Effort, Row } from '../measure.js';
 
 const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
@@ -24,10 +24,10 @@ export async function memoryRows(_effort: Effort, commands: number): Promise<Row
   remove(path);
   const imported = await peakOf(path, ['import', file]);
   rmSync(file);
-  await makeLog(path, 'wide', REBUILT * commands);
+  const log = copyOf(await logOf('wide', REBUILT * commands), 'memory', { models: false });
   // A question that waits for the tables.
-  const rebuilt = await peakOf(path, ['balance', advertiserOf(0), MARKETPLACE]);
-  remove(path);
+  const rebuilt = await peakOf(log, ['balance', advertiserOf(0), MARKETPLACE]);
+  remove(log);
   const isWhole = commands >= COMMANDS;
   const row = (what: string, count: number, peakMb: number, mostMb: number): Row => ({
     number: '10',

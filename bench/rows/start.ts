@@ -1,6 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { copyOf, HOME, ledgerOf, remove } from '../ledgers.js';
-import { alternately, compared, type Effort, median, milliseconds, msEach, type Row } from '../measure.js';
+import { alternately, compared, type Effort, median, milliseconds, msEach, type Row, until } from '../measure.js';
 import { serveLedger } from '../service.js';
+
+const LOOKS_MS = 5;
 
 /** Row 11: from starting the process to its first answer that it is ready. */
 export async function startRows(effort: Effort, events: number): Promise<Row[]> {
@@ -10,7 +13,11 @@ export async function startRows(effort: Effort, events: number): Promise<Row[]> 
     run: async () => {
       const startedMs = performance.now();
       const service = await serveLedger(of);
-      while (!(await fetch(`${service.url}/health/ready`)).ok) await new Promise((resolve) => setTimeout(resolve, 5));
+      await until(`${service.url} to be ready`, async () => {
+        if ((await fetch(`${service.url}/health/ready`)).ok) return true;
+        await sleep(LOOKS_MS);
+        return false;
+      });
       const ms = performance.now() - startedMs;
       await service.stop();
       return { done: 1, ms };
