@@ -188,8 +188,8 @@ export class ReadModelDatabase {
 function open(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { readBigInts: true, timeout: BUSY_MS });
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 10000');
-  // Catching up writes to the ends of many owners' lines at once: 32 MiB keep them from being read again and again.
-  db.exec('PRAGMA cache_size = -32768');
+  // What a transaction changes fits; what it reads, the operating system has at hand.
+  db.exec('PRAGMA cache_size = -8192'); // KiB
   return db;
 }
 

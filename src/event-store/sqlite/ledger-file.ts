@@ -145,14 +145,14 @@ const ownSchema = once((): ReadonlyMap<string, unknown> => {
 
 /**
  * Acknowledged means on disk: FULL syncs the write-ahead log at every commit. A commit that has split pages looks through
- * the whole cache: twice as much of it costs more than it saves.
+ * the whole cache, and the operating system has the pages at hand: more of it costs as much as it saves.
  */
 function configure(db: DatabaseSync, path: string): void {
   db.exec(`
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA wal_autocheckpoint = 10000; -- pages
-    PRAGMA cache_size = -32768; -- KiB
+    PRAGMA cache_size = -8192; -- KiB
   `);
   if (pragma(db, 'journal_mode') !== 'wal' || pragma(db, 'synchronous') !== 2) {
     throw new LedgerFileError(`the ledger file ${path} is on a file system without write-ahead logging`);
