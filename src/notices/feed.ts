@@ -119,7 +119,7 @@ export class NoticeFeed {
     const leave = () => resolve(false);
     gone.addEventListener('abort', leave, { once: true });
     try {
-      await Promise.race([this.readModels.runner.reached(seen + 1n, waitMs), promise]);
+      await Promise.race([this.readModels.runner.reached(seen + 1n, waitMs, { isPatient: true }), promise]);
     } finally {
       gone.removeEventListener('abort', leave);
     }

@@ -8,7 +8,7 @@ export const TRANSACTION_EVENTS = 2000;
 /** So many may wait to be written: what is being written, what is next, and as much again. A log that is faster waits. */
 const WAITING_EVENTS = 3 * TRANSACTION_EVENTS;
 /**
- * Between the beginnings of two transactions, unless one is full or somebody waits for what has arrived: each costs a
+ * Between the beginnings of two transactions, unless one is full or somebody asks and waits for what has arrived: each costs a
  * commit, and a hand-over on the thread that commands need. What comes after a quiet moment is written at once.
  */
 const GATHERED_MS = 50;
@@ -24,6 +24,8 @@ interface Batch {
 
 interface Waiter {
   readonly position: Position;
+  /** Nothing is written any sooner for it. */
+  readonly isPatient: boolean;
   /** Where it waits. */
   among: Set<Waiter>;
   settle(outcome: boolean | Error): void;
@@ -116,14 +118,18 @@ export class ReadModelRunner {
     await this.start();
   }
 
-  /** Whether `position` is included within `timeoutMs`; rejects when the models have failed. */
-  reached(position: Position, timeoutMs: number): Promise<boolean> {
+  /**
+   * Whether `position` is included within `timeoutMs`; rejects when the models have failed. Nothing is written any sooner
+   * for whoever is patient.
+   */
+  reached(position: Position, timeoutMs: number, { isPatient = false } = {}): Promise<boolean> {
     if (this.failure) return Promise.reject(this.failure);
     if (position <= this.committed) return Promise.resolve(true);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => waiter.settle(false), timeoutMs);
       const waiter: Waiter = {
         position,
+        isPatient,
         among: this.waiters,
         settle: (outcome) => {
           clearTimeout(timer);
@@ -197,7 +203,8 @@ export class ReadModelRunner {
 
   /** So long more may arrive before it is written. */
   private pauseMs(): number {
-    const isDue = this.waiters.size > 0 || this.isStopped || this.arrived.length >= TRANSACTION_EVENTS;
+    const isAwaited = this.waiters.values().some(({ isPatient }) => !isPatient);
+    const isDue = isAwaited || this.isStopped || this.arrived.length >= TRANSACTION_EVENTS;
     return isDue ? 0 : this.begunMs + GATHERED_MS - performance.now();
   }
 
