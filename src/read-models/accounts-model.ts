@@ -79,7 +79,7 @@ export interface Draw {
 }
 
 /** Whose event it is, and where it stands in the log and in time. */
-interface Place {
+interface Booking {
   readonly account: KnownAccount;
   readonly position: Position;
   readonly effectiveMs: number;
@@ -143,7 +143,7 @@ export class AccountsModel implements ReadModel {
       return;
     }
     const account = this.known.accountOf(event.stream, fact.data);
-    const at: Place = {
+    const booking: Booking = {
       account,
       position: event.position,
       effectiveMs,
@@ -151,33 +151,33 @@ export class AccountsModel implements ReadModel {
     };
     switch (fact.type) {
       case 'AccountStandingChanged':
-        return this.state(at, 'standing', fact.data.standing);
+        return this.state(booking, 'standing', fact.data.standing);
       case 'PaymentMethodChanged':
-        return this.state(at, 'payment', fact.data.valid ? 'valid' : 'invalid');
+        return this.state(booking, 'payment', fact.data.valid ? 'valid' : 'invalid');
       case 'CreditApplied':
-        return this.applied(at, fact.data);
+        return this.applied(booking, fact.data);
       case 'ClickSpent': {
         const { clickId, product, draws } = fact.data;
-        return this.book(at, { kind: 'click', clickId, product, draws, ...this.move(at, fact) });
+        return this.book(booking, { kind: 'click', clickId, product, draws, ...this.move(booking, fact) });
       }
       case 'ImpressionsSpent': {
         const { impressionsId, product, draws } = fact.data;
-        return this.book(at, { kind: 'impressions', impressionsId, product, draws, ...this.move(at, fact) });
+        return this.book(booking, { kind: 'impressions', impressionsId, product, draws, ...this.move(booking, fact) });
       }
       case 'ClickReversed':
-        return this.book(at, { kind: 'click-reversed', clickId: fact.data.clickId, ...this.move(at, fact) });
+        return this.book(booking, { kind: 'click-reversed', clickId: fact.data.clickId, ...this.move(booking, fact) });
       case 'CreditRevoked': {
         const { creditId } = fact.data;
         const { id } = this.known.creditOf(account, creditId);
-        this.statements.revoke.run(at.position, effectiveMs, id);
+        this.statements.revoke.run(booking.position, effectiveMs, id);
         // On a credit that has ended it takes what had lapsed already: the lapse is derived and no movement.
         const nothing = { amountMinor: 0n, billableMinor: minorOf(fact.data.clawedBack) };
-        const moved = this.hasEnded(id, effectiveMs) ? nothing : this.move(at, fact);
-        return this.book(at, { kind: 'credit-revoked', creditId, ...moved });
+        const moved = this.hasEnded(id, effectiveMs) ? nothing : this.move(booking, fact);
+        return this.book(booking, { kind: 'credit-revoked', creditId, ...moved });
       }
       case 'CreditExpired': {
         const { id } = this.known.creditOf(account, fact.data.creditId);
-        this.statements.sweep.run(at.position, at.recordedMs, id);
+        this.statements.sweep.run(booking.position, booking.recordedMs, id);
         return;
       }
       default:
@@ -191,29 +191,29 @@ export class AccountsModel implements ReadModel {
     this.known.forget();
   }
 
-  private state({ account, effectiveMs, position }: Place, kind: 'standing' | 'payment', value: string): void {
+  private state({ account, effectiveMs, position }: Booking, kind: 'standing' | 'payment', value: string): void {
     this.statements.fact.run(account.id, kind, effectiveMs, position, value);
   }
 
-  private applied(at: Place, data: CreditApplied['data']): void {
+  private applied(booking: Booking, data: CreditApplied['data']): void {
     const { creditId, promotionId, expiresAt, sweepableAt } = data;
     const amountMinor = minorOf(data.applied);
     const { lastInsertRowid } = this.statements.applied.run(
-      at.account.id,
+      booking.account.id,
       creditId,
       promotionId,
-      at.position,
-      at.effectiveMs,
+      booking.position,
+      booking.effectiveMs,
       epochMs(expiresAt),
       epochMs(sweepableAt),
       JSON.stringify(data),
     );
-    this.credits.add(Number(lastInsertRowid), at.effectiveMs, at.position, [amountMinor, 0n]);
-    this.book(at, { kind: 'credit-applied', creditId, amountMinor, billableMinor: 0n });
+    this.credits.add(Number(lastInsertRowid), booking.effectiveMs, booking.position, [amountMinor, 0n]);
+    this.book(booking, { kind: 'credit-applied', creditId, amountMinor, billableMinor: 0n });
   }
 
   /** Writes down what the event moves, and answers with what it comes to. A lane knows a line by its position. */
-  private move({ account, effectiveMs, position }: Place, event: Parameters<typeof movementsOf>[0]) {
+  private move({ account, effectiveMs, position }: Booking, event: Parameters<typeof movementsOf>[0]) {
     const { billed, credits } = movementsOf(event);
     let amountMinor = 0n;
     for (const { creditId, held, drawn } of byCredit(credits)) {
@@ -223,7 +223,7 @@ export class AccountsModel implements ReadModel {
     return { amountMinor, billableMinor: billed };
   }
 
-  private book({ account, effectiveMs, position, recordedMs }: Place, line: Line): void {
+  private book({ account, effectiveMs, position, recordedMs }: Booking, line: Line): void {
     this.statements.line.run(
       account.id,
       effectiveMs,

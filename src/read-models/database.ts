@@ -5,7 +5,7 @@ import type { Position, Recorded } from '../event-store/event-store.js';
 /** Raised with every change to what any model stores: a file of another version is built anew. */
 const MODELS_VERSION = 7;
 /** Files from this version on can be asked, and written to, by this code: they answer until the new ones are built. */
-const ANSWERS_FROM = 6;
+const ANSWERS_FROM = 7;
 
 /** A reader may hold up a change of the tables for a moment. */
 const BUSY_MS = 5000;
@@ -188,7 +188,7 @@ export class ReadModelDatabase {
 function open(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { readBigInts: true, timeout: BUSY_MS });
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 10000');
-  // What a transaction changes fits; what it reads, the operating system has at hand.
+  // Of what is not in it the operating system has the pages at hand: with four times as much nothing was faster.
   db.exec('PRAGMA cache_size = -8192'); // KiB
   return db;
 }
