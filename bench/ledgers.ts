@@ -101,7 +101,7 @@ function assertAppended({ outcome }: Handled): void {
   if (outcome.status !== 'appended') throw new Error(`a command was not appended: ${JSON.stringify(outcome)}`);
 }
 
-/** What a ledger is told, in chunks: each account that clicks has its part in each, so that the log is in about the order of time. */
+/** What a ledger is told, in chunks: accounts click side by side, so that the log of each 500 is in about the order of time. */
 export function* commandsOf(shape: Shape, events: number): Generator<readonly Command[]> {
   yield upTo(CREDITS, published);
   const isDeep = shape === 'deep';
@@ -143,7 +143,7 @@ async function makeTheRest(path: string, shape: Shape): Promise<void> {
   if (!isBuilt || !isSealed) throw new Error(`${path}: its ${isBuilt ? 'seals' : 'read models'} were not made in time`);
 }
 
-const MADE_MS = 20 * 60_000;
+const MADE_MS = 10 * 60_000;
 
 /** Of the files that a ledger is made of, whatever the service keeps beside it: the log is the first. */
 const suffixesOf = (path: string): string[] => {

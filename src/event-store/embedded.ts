@@ -15,7 +15,7 @@ import { RecentEvents, type Sized } from './recent-events.js';
 export const PAGE = 1000;
 
 /** Reads what is in the log at positions in (`after`, `through`]; it can be gone through once. */
-export type LogReader<Event> = (after: Position, through: Position) => Iterable<Event>;
+export type LogReader<Item> = (after: Position, through: Position) => Iterable<Item>;
 
 /**
  * What the stores within this process have in common. They are the only writer of their log and read it synchronously,
@@ -82,7 +82,7 @@ export abstract class EmbeddedEventStore extends EventStore {
     yield* this.#pages(this.entryReader(), 0n, through);
   }
 
-  async *#pages<Event>(read: LogReader<Event>, after: Position, last?: Position): AsyncGenerator<Iterable<Event>> {
+  async *#pages<Item>(read: LogReader<Item>, after: Position, last?: Position): AsyncGenerator<Iterable<Item>> {
     for (let position = after; ; await nextTurn()) {
       this.assertOpen();
       const end = last !== undefined && last < this.tail ? last : this.tail;

@@ -79,7 +79,7 @@ function rulesOf(dto: DtoClass, { constraintCls, constraints, propertyName }: Me
     .map((constraint) => {
       if (constraint.async) throw new Error(`${dto.name}.${propertyName} is checked asynchronously`);
       const validator: ValidatorConstraintInterface = constraint.instance;
-      /** What it is told of where it looks: made once, and filled in for each value. */
+      /** What it is told of where it looks: made once, and filled in for each value. No validator may keep it. */
       const told: ValidationArguments = {
         targetName: dto.name,
         property: propertyName,

@@ -100,15 +100,15 @@ const OF_NEST = new Set(['NestFactory', 'InstanceLoader', 'RoutesResolver', 'Rou
 
 /** Of so many actors the hash is remembered. */
 const REMEMBERED_ACTORS = 1000;
-const ACTORS = new Map<string, string>();
+const actorHashes = new Map<string, string>();
 
 /** Who acted, so that lines of one caller can be told to be, and not who it is. */
 export function actorHash(subject: string): string {
-  const known = ACTORS.get(subject);
+  const known = actorHashes.get(subject);
   if (known !== undefined) return known;
   const hashed = hash('sha256', subject).slice(0, 12);
-  if (ACTORS.size >= REMEMBERED_ACTORS) ACTORS.clear();
-  ACTORS.set(subject, hashed);
+  if (actorHashes.size >= REMEMBERED_ACTORS) actorHashes.clear();
+  actorHashes.set(subject, hashed);
   return hashed;
 }
 

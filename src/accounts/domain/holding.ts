@@ -3,7 +3,7 @@ import { epochMs, type Instant } from '../../kernel/instant.js';
 /**
  * What a credit holds over effective time, as a list of its movements, latest first: at and after `at` (until the next
  * later movement) it holds `after`, in minor units. Immutable and shared: facts that come in order cost one node, a late
- * fact copies only what is later than itself.
+ * fact copies what is later than itself, and the pack that it comes into.
  */
 export interface Holding {
   /** In ms since 1970. */

@@ -73,7 +73,7 @@ const REMEMBERED_NAMES = 50_000;
 
 /** What a fold reads, from the log alone: each name is looked up once, which is less than a join, and one text for all. */
 export function entriesOf({ entries, streamName, typeName }: Statements): LogReader<LogEntry> {
-  const [nameOfStream, nameOfType] = [namesOf(streamName), namesOf(typeName)];
+  const [nameOfStream, nameOfType] = [namesOf('stream', streamName), namesOf('type', typeName)];
   return function* (after, through) {
     type Row = [streamId: number, typeId: number, data: string];
     const rows = reading(() => all<Row>(entries, Number(after), Number(through)));
@@ -87,13 +87,13 @@ export function entriesOf({ entries, streamName, typeName }: Statements): LogRea
   };
 }
 
-function namesOf(lookUp: StatementSync): (id: number) => string {
+function namesOf(what: string, lookUp: StatementSync): (id: number) => string {
   const names = new Map<number, string>();
   return (id) => {
     const known = names.get(id);
     if (known !== undefined) return known;
     const row = one<[name: string]>(lookUp, id);
-    if (!row) throw new Error(`an event is of number ${id}, which has no name`);
+    if (!row) throw new Error(`an event is of ${what} ${id}, which has no name`);
     if (names.size >= REMEMBERED_NAMES) names.clear();
     names.set(id, row[0]);
     return row[0];
