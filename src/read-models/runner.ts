@@ -1,6 +1,7 @@
 import type { Subscription } from 'rxjs';
 import { type EventStore, type Position, type Recorded, StoreUnavailableError } from '../event-store/event-store.js';
 import { type ProjectionObserver, UNOBSERVED } from './observer.js';
+import { Waiters } from './waiters.js';
 import { type ModelsWriter, ModelsStorageError } from './writer.js';
 
 /** So many events at most share a transaction: it bounds what a crash makes the next start repeat. */
@@ -22,21 +23,12 @@ interface Batch {
   readonly written: Promise<void>;
 }
 
-interface Waiter {
-  readonly position: Position;
-  /** Nothing is written any sooner for it. */
-  readonly isPatient: boolean;
-  /** Where it waits. */
-  among: Set<Waiter>;
-  settle(outcome: boolean | Error): void;
-}
-
 /**
  * Feeds the log to the read models. What arrives while a transaction is under way, or shortly after it began, shares the next
  * one, which is written with its checkpoint: a busy log costs few commits, and a quiet one is visible at once.
  */
 export class ReadModelRunner {
-  private readonly waiters = new Set<Waiter>();
+  private readonly waiters = new Waiters();
   private subscription: Subscription | undefined;
   private failure: Error | undefined;
   private isStopped = false;
@@ -96,17 +88,13 @@ export class ReadModelRunner {
     this.subscription?.unsubscribe();
     await this.writing;
     if (this.arrived.length > 0 && !this.failure) await this.writeArrived();
-    if (!keepsWaiters) this.settle(() => false);
+    if (!keepsWaiters) this.waiters.tellAll(false);
   }
 
   /** Whoever waits for a position waits for another runner to include it. */
   handOverTo(next: ReadModelRunner): void {
-    for (const waiter of this.waiters) {
-      waiter.among = next.waiters;
-      next.waiters.add(waiter);
-    }
-    this.waiters.clear();
-    next.settle((waiter) => (waiter.position <= next.committed ? true : undefined));
+    this.waiters.moveTo(next.waiters);
+    next.waiters.included(next.committed);
     next.wake();
   }
 
@@ -125,22 +113,9 @@ export class ReadModelRunner {
   reached(position: Position, timeoutMs: number, { isPatient = false } = {}): Promise<boolean> {
     if (this.failure) return Promise.reject(this.failure);
     if (position <= this.committed) return Promise.resolve(true);
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => waiter.settle(false), timeoutMs);
-      const waiter: Waiter = {
-        position,
-        isPatient,
-        among: this.waiters,
-        settle: (outcome) => {
-          clearTimeout(timer);
-          waiter.among.delete(waiter);
-          if (outcome instanceof Error) reject(outcome);
-          else resolve(outcome);
-        },
-      };
-      this.waiters.add(waiter);
-      this.wake();
-    });
+    const reached = this.waiters.wait(position, timeoutMs, isPatient);
+    this.wake();
+    return reached;
   }
 
   private async belongsToTheLog(): Promise<boolean> {
@@ -203,8 +178,7 @@ export class ReadModelRunner {
 
   /** So long more may arrive before it is written. */
   private pauseMs(): number {
-    const isAwaited = this.waiters.values().some(({ isPatient }) => !isPatient);
-    const isDue = isAwaited || this.isStopped || this.arrived.length >= TRANSACTION_EVENTS;
+    const isDue = this.waiters.hurry || this.isStopped || this.arrived.length >= TRANSACTION_EVENTS;
     return isDue ? 0 : this.begunMs + GATHERED_MS - performance.now();
   }
 
@@ -258,7 +232,7 @@ export class ReadModelRunner {
     this.arrived.splice(0, events.length);
     this.committed = events.at(-1)!.position;
     this.observer.projected(this.committed, events.length, startedMs);
-    this.settle((waiter) => (waiter.position <= this.committed ? true : undefined));
+    this.waiters.included(this.committed);
     if (!this.hasLetGo || this.isStopped || this.arrived.length > WAITING_EVENTS - TRANSACTION_EVENTS) return;
     this.hasLetGo = false;
     const read = this.arrived.at(-1)?.position ?? this.committed;
@@ -293,14 +267,6 @@ export class ReadModelRunner {
     this.observer.stopped(this.failure);
     this.arrived = [];
     this.subscription?.unsubscribe();
-    const failure = this.failure;
-    this.settle(() => failure);
-  }
-
-  private settle(outcomeOf: (waiter: Waiter) => boolean | Error | undefined): void {
-    for (const waiter of [...this.waiters]) {
-      const outcome = outcomeOf(waiter);
-      if (outcome !== undefined) waiter.settle(outcome);
-    }
+    this.waiters.tellAll(this.failure);
   }
 }
