@@ -8,6 +8,8 @@ const CLI = here('../src/cli.js');
 const REFERENCE = here('./reference-server.js');
 const FIRST_PORT = 38_100;
 let ports = 0;
+/** Longer than a start takes that works. */
+const STARTS_MS = 60_000;
 
 /** A process that serves HTTP, on a port of its own. */
 export interface Served {
@@ -27,8 +29,9 @@ async function serve(args: readonly string[], env: Record<string, string>): Prom
     env: { PATH: process.env['PATH'], PORT: port, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  const silent = () => Promise.reject(new Error(`${args.join(' ')} did not say that it serves`));
   await Promise.race([
-    once(child.stdout, 'data'),
+    once(child.stdout, 'data', { signal: AbortSignal.timeout(STARTS_MS) }).catch(silent),
     once(child, 'exit').then(() => Promise.reject(new Error(`${args.join(' ')} did not start`))),
   ]);
   child.stdout.resume();
