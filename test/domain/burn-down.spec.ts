@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { burnDown, inBurnOrder, type Burnable } from '../../src/accounts/domain/burn-down.js';
 import { holdingFrom } from '../../src/accounts/domain/holding.js';
-import { instantOf, type Instant } from '../../src/kernel/instant.js';
+import { epochMs, instantOf, type Instant } from '../../src/kernel/instant.js';
 
 const day = (number: number): Instant => instantOf(Date.UTC(2022, 9, number));
 
@@ -24,7 +24,7 @@ const credits: fc.Arbitrary<readonly Burnable[]> = fc
       ...rest,
       appliedAt: day(appliedDay),
       expiresAt: day(expiresDay),
-      holding: holdingFrom(day(appliedDay), held),
+      holding: holdingFrom(epochMs(day(appliedDay)), held),
     })),
   );
 
@@ -73,7 +73,7 @@ describe('burn-down', () => {
       expiresAt: day(expiresDay),
       appliesTo: ['SP'],
       spendKinds: null,
-      holding: holdingFrom(day(appliedDay), 1n),
+      holding: holdingFrom(epochMs(day(appliedDay)), 1n),
       swept: false,
       revoked: null,
     });

@@ -9,7 +9,6 @@ import {
   movementsOf,
   type Holding,
 } from '../../src/accounts/domain/holding.js';
-import { epochMs, instantOf, type Instant } from '../../src/kernel/instant.js';
 
 interface Movement {
   readonly minute: number;
@@ -17,7 +16,7 @@ interface Movement {
 }
 
 const MINUTES = 12;
-const minuteOf = (minute: number): Instant => instantOf(Date.UTC(2022, 9, 4) + minute * 60_000);
+const minuteOf = (minute: number): number => Date.UTC(2022, 9, 4) + minute * 60_000;
 
 /** What the list of movements comes to at a minute, by adding up. */
 const heldAt = (movements: readonly Movement[], minute: number): bigint =>
@@ -79,7 +78,7 @@ describe('a holding', () => {
         for (const minute of rest) holding = moved(holding, minuteOf(minute), 1n);
         const inOrder = [...new Set(minutes)].sort((a, b) => a - b);
         const movements = inOrder.map((minute): [number, bigint] => [
-          epochMs(minuteOf(minute)),
+          minuteOf(minute),
           BigInt(minutes.filter((each) => each <= minute).length),
         ]);
         expect(movementsOf(holding)).toEqual(movements);

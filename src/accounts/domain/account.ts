@@ -1,5 +1,5 @@
 import { never, type Decider } from '../../kernel/decider.js';
-import type { Instant } from '../../kernel/instant.js';
+import { epochMs, type Instant } from '../../kernel/instant.js';
 import { minorOf } from '../../kernel/money.js';
 import type { SpendKind } from '../../promotions/domain/terms.js';
 import { inBurnOrder } from './burn-down.js';
@@ -67,10 +67,11 @@ function evolve(state: AccountState, event: AccountEvent): AccountState {
       return { ...state, credits: inBurnOrder([...state.credits, appliedCredit(event)]) };
     case 'ClickSpent':
     case 'ImpressionsSpent':
-      return withParts(state, event.data.draws, (credit, amount) => draw(credit, amount, event.data.occurredAt));
+      return withParts(state, event.data.draws, drawingAt(event.data.occurredAt));
     case 'ClickReversed': {
       const { restored, forfeited, unclawed, occurredAt } = event.data;
-      const back = withParts(state, restored, (credit, amount) => draw(credit, -amount, occurredAt));
+      const draw = drawingAt(occurredAt);
+      const back = withParts(state, restored, (credit, amount) => draw(credit, -amount));
       return withParts(back, [...forfeited, ...unclawed], (credit, amount) => ({
         ...credit,
         drawn: credit.drawn - amount,
@@ -109,7 +110,7 @@ function appliedCredit({ data }: CreditApplied): CreditState {
     sweepableAt,
     appliesTo,
     spendKinds,
-    holding: holdingFrom(appliedAt, minorOf(data.applied)),
+    holding: holdingFrom(epochMs(appliedAt), minorOf(data.applied)),
     drawn: 0n,
     lastMovedAt: null,
     swept: false,
@@ -117,16 +118,19 @@ function appliedCredit({ data }: CreditApplied): CreditState {
   };
 }
 
-/** Takes `amount` from the credit at `at`; a negative amount is put back. */
-const draw = (credit: CreditState, amount: bigint, at: Instant): CreditState => ({
-  ...credit,
-  holding: moved(credit.holding, at, -amount),
-  drawn: credit.drawn + amount,
-  lastMovedAt: credit.lastMovedAt !== null && credit.lastMovedAt > at ? credit.lastMovedAt : at,
-});
+/** Takes an amount from a credit at `at`; a negative amount is put back. */
+function drawingAt(at: Instant): (credit: CreditState, amount: bigint) => CreditState {
+  const atMs = epochMs(at);
+  return (credit, amount) => ({
+    ...credit,
+    holding: moved(credit.holding, atMs, -amount),
+    drawn: credit.drawn + amount,
+    lastMovedAt: credit.lastMovedAt !== null && credit.lastMovedAt > at ? credit.lastMovedAt : at,
+  });
+}
 
 /** Nothing moves in a credit that was swept or revoked, so its movements need not be remembered. */
-const nothingLeft = ({ appliedAt }: CreditState): Holding => holdingFrom(appliedAt, 0n);
+const nothingLeft = ({ appliedAt }: CreditState): Holding => holdingFrom(epochMs(appliedAt), 0n);
 
 const withCredit = (
   state: AccountState,

@@ -1,4 +1,4 @@
-import type { Instant } from '../../kernel/instant.js';
+import { epochMs, type Instant } from '../../kernel/instant.js';
 import { byCodeUnit } from '../../kernel/identifiers.js';
 import type { SpendKind } from '../../promotions/domain/terms.js';
 import { leastFrom, type Holding } from './holding.js';
@@ -61,11 +61,12 @@ export function burnDown<Credit extends Burnable>(
   at: Instant,
 ): BurnDown<Credit> {
   const draws: { credit: Credit; amount: bigint }[] = [];
+  const atMs = epochMs(at);
   let billable = cost;
   for (const credit of credits) {
     if (billable === 0n) break;
     if (!pays(credit, spend, at)) continue;
-    const least = leastFrom(credit.holding, at);
+    const least = leastFrom(credit.holding, atMs);
     const amount = least < billable ? least : billable;
     if (amount === 0n) continue;
     draws.push({ credit, amount });

@@ -1,12 +1,9 @@
-import { epochMs, type Instant } from '../../kernel/instant.js';
-
 /**
  * What a credit holds over effective time, as a list of its movements, latest first: at and after `at` (until the next
  * later movement) it holds `after`, in minor units. Immutable and shared: facts that come in order cost one node, a late
- * fact copies what is later than itself, and the pack that it comes into.
+ * fact copies what is later than itself, and the pack that it comes into. All times are in ms since 1970.
  */
 export interface Holding {
-  /** In ms since 1970. */
   readonly at: number;
   readonly after: bigint;
   readonly before: Holding | null;
@@ -63,14 +60,13 @@ function packed(last: Holding): Holding {
   return new Packed(pack, PACK - 1, last.length);
 }
 
-export const holdingFrom = (at: Instant, amount: bigint): Holding => movement(epochMs(at), amount, null);
+export const holdingFrom = (at: number, amount: bigint): Holding => movement(at, amount, null);
 
 /** The least it holds at any instant from `from` on: what may be taken then without overdrawing a later moment. */
-export function leastFrom(holding: Holding, from: Instant): bigint {
-  const fromMs = epochMs(from);
+export function leastFrom(holding: Holding, from: number): bigint {
   let least = holding.after;
   let node: Holding | null = holding;
-  while (node !== null && node.at > fromMs) {
+  while (node !== null && node.at > from) {
     node = node.before;
     // Before its first movement a credit holds nothing.
     const held = node?.after ?? 0n;
@@ -79,9 +75,8 @@ export function leastFrom(holding: Holding, from: Instant): bigint {
   return least;
 }
 
-/** The holding with `delta` put on (or taken off, when negative) from `from` on. */
-export function moved(holding: Holding, from: Instant, delta: bigint): Holding {
-  const at = epochMs(from);
+/** The holding with `delta` put on (or taken off, when negative) from `at` on. */
+export function moved(holding: Holding, at: number, delta: bigint): Holding {
   const later: Holding[] = [];
   let rest: Holding | null = holding;
   while (rest !== null && rest.at > at) {
@@ -99,7 +94,7 @@ export function moved(holding: Holding, from: Instant, delta: bigint): Holding {
 
 type Movement = readonly [at: number, after: bigint];
 
-/** Its movements, the earliest first: from when on, in ms, it holds how much. */
+/** Its movements, the earliest first: from when on it holds how much. */
 export function movementsOf(holding: Holding): Movement[] {
   const movements: Movement[] = [];
   for (let node: Holding | null = holding; node !== null; node = node.before) movements.push([node.at, node.after]);
@@ -108,5 +103,5 @@ export function movementsOf(holding: Holding): Movement[] {
 
 /** The holding that has these movements, of which there is one at least. */
 export function holdingOf([first, ...rest]: readonly Movement[]): Holding {
-  return rest.reduce<Holding>((holding, [at, after]) => movement(at, after, holding), movement(...first!, null));
+  return rest.reduce<Holding>((holding, [at, after]) => movement(at, after, holding), holdingFrom(...first!));
 }
