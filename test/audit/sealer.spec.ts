@@ -44,6 +44,19 @@ async function hashesOf({ store }: Sealed): Promise<Buffer[]> {
 const rootIn = async (sealed: Sealed) => (await sealed.sealer.seals.ask('root')).toString('hex');
 
 describe('the sealer', () => {
+  it('leaves its file to others once it is closed, though it was just looking into it', async () => {
+    const first = open();
+    await fill(first.store, 1, 20);
+    await first.upToDate();
+    await first.close();
+    const second = open();
+    await second.close();
+    await expect(second.kept.ask('root')).rejects.toThrow('closed');
+    const third = open();
+    await third.upToDate();
+    await third.close();
+  });
+
   it('gives each event the hash, and the log the tree, that the other verifier gives them, in tiles of any fill', async () => {
     const sealed = open();
     // More than a tile, and more than two.

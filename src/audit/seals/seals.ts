@@ -49,6 +49,7 @@ export class LocalSeals implements SealsKeeper {
   private file: SealFile;
   /** The file was empty, or is now: all that it has is from the log, and by this process. */
   private isNew = false;
+  private isClosed = false;
 
   /**
    * `path` is a file, '' for none. Throws when somebody has it; one that cannot be used otherwise is set aside, of which
@@ -97,11 +98,16 @@ export class LocalSeals implements SealsKeeper {
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
     this.file.close();
   }
 
-  /** Setting a file aside may have failed halfway, as on a full disk: then it is gone on with when it can be. */
+  /**
+   * Setting a file aside may have failed halfway, as on a full disk: then it is gone on with when it can be. What is asked
+   * behind the end opens nothing: somebody else may have the file.
+   */
   private opened(): SealFile {
+    if (this.isClosed) throw new Error('the seals are closed');
     if (!this.file.isOpen) this.file = this.open();
     return this.file;
   }
