@@ -87,8 +87,10 @@ function withBalances(lines: readonly AccountLine[]): StatementLine[] {
   let minor = 0n;
   return lines.map((line) => {
     minor += BigInt(line.amount.replace('.', ''));
-    const text = minor.toString().padStart(digits + 1, '0');
-    const balance = digits === 0 ? text : `${text.slice(0, -digits)}.${text.slice(-digits)}`;
+    // Lines of one instant stand in the order recorded: between them it may be negative.
+    const text = String(minor < 0n ? -minor : minor).padStart(digits + 1, '0');
+    const unsigned = digits === 0 ? text : `${text.slice(0, -digits)}.${text.slice(-digits)}`;
+    const balance = minor < 0n ? `-${unsigned}` : unsigned;
     return { ...line, balance };
   });
 }
