@@ -124,7 +124,7 @@ export class AccountsModel implements ReadModel {
       end: db.prepare('SELECT expires_at AS expiresAt, swept_position AS swept FROM credits WHERE id = ?'),
       applied:
         db.prepare(`INSERT INTO credits (account, credit_id, promotion_id, position, applied_at, expires_at, sweepable_at, data)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`),
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`),
       revoke: db.prepare('UPDATE credits SET revoked_position = ?, revoked_at = ? WHERE id = ?'),
       sweep: db.prepare('UPDATE credits SET swept_position = ?, swept_recorded = ? WHERE id = ?'),
       line: db.prepare(`INSERT INTO account_lines
@@ -198,7 +198,7 @@ export class AccountsModel implements ReadModel {
   private applied(booking: Booking, data: CreditApplied['data']): void {
     const { creditId, promotionId, expiresAt, sweepableAt } = data;
     const amountMinor = minorOf(data.applied);
-    const { lastInsertRowid } = this.statements.applied.run(
+    const row = this.statements.applied.get(
       booking.account.id,
       creditId,
       promotionId,
@@ -208,7 +208,7 @@ export class AccountsModel implements ReadModel {
       epochMs(sweepableAt),
       JSON.stringify(data),
     );
-    this.credits.add(Number(lastInsertRowid), booking.effectiveMs, booking.position, [amountMinor, 0n]);
+    this.credits.add(Number(row!['id']), booking.effectiveMs, booking.position, [amountMinor, 0n]);
     this.book(booking, { kind: 'credit-applied', creditId, amountMinor, billableMinor: 0n });
   }
 

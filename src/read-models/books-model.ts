@@ -79,7 +79,9 @@ export class BooksModel implements ReadModel {
     this.statements = {
       section: db.prepare(`SELECT id FROM ledger_sections
         WHERE kind = ? AND name = ? AND marketplace = ? AND currency = ?`),
-      open: db.prepare('INSERT INTO ledger_sections (kind, name, marketplace, currency) VALUES (?, ?, ?, ?)'),
+      open: db.prepare(
+        'INSERT INTO ledger_sections (kind, name, marketplace, currency) VALUES (?, ?, ?, ?) RETURNING id',
+      ),
       entry: db.prepare(`INSERT INTO ledger_entries (section, effective, position, account, kind, high, low)
         VALUES (?, ?, ?, ?, ?, ?, ?)`),
     };
@@ -123,8 +125,9 @@ export class BooksModel implements ReadModel {
     });
     if (known) return known.id;
     const { section, open } = this.statements;
-    const found = section.get(group, name, marketplace, currency)?.['id'];
-    const id = Number(found ?? open.run(group, name, marketplace, currency).lastInsertRowid);
+    const key = [group, name, marketplace, currency];
+    const { id: stored } = (section.get(...key) ?? open.get(...key))!;
+    const id = Number(stored);
     this.sections.set(name, [...named, { id, group, marketplace, currency }]);
     return id;
   }

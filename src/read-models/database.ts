@@ -62,8 +62,9 @@ export class Statement {
     return this.prepared.all(...(parameters as SQLInputValue[]));
   }
 
-  run(...parameters: Parameter[]): ReturnType<StatementSync['run']> {
-    return this.prepared.run(...(parameters as SQLInputValue[]));
+  /** For what answers with no row. Node's `run` makes an object of what was changed: a fifth of what inserting a row takes. */
+  run(...parameters: Parameter[]): void {
+    this.prepared.get(...(parameters as SQLInputValue[]));
   }
 
   iterate(...parameters: Parameter[]): ReturnType<StatementSync['iterate']> {
