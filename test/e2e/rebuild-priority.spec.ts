@@ -25,8 +25,8 @@ const onLinux = process.platform === 'linux' ? it : it.skip;
 
 onLinux('the thread of a rebuild gives way to all others; the one that follows the log does not', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'promoledger-'));
-  const open = (givesWay: boolean) =>
-    built.openWriter(join(folder, `${givesWay}.models`), { clock: () => NOW, fixedNow: null, givesWay });
+  const open = (isApart: boolean) =>
+    built.openWriter(join(folder, `${isApart}.models`), { clock: () => NOW, fixedNow: null, isApart });
   const before = givingWay();
   const following = await open(false);
   expect(givingWay()).toBe(before);

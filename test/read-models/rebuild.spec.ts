@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -144,6 +144,8 @@ describe('read models built anew in the background', () => {
       return account?.currency;
     };
     expect(currency()).toBe('USD');
+    // What a crash has left of an earlier attempt.
+    writeFileSync(`${path}.next`, 'spoilt, too');
     const done = models.rebuild();
     expect(models.rebuild()).toBe(done);
     for (let through = 51; models.isRebuilding && through <= 300; through += 1) {
