@@ -92,7 +92,7 @@ export class Qualifications {
   }
 
   private readonly spendOf = ({ advertiserId, marketplace }: ReplayedAccount) =>
-    this.replayed.spend.get(accountStream(advertiserId, marketplace)) ?? [];
+    this.replayed.spend.get(accountStream(advertiserId, marketplace))?.() ?? [];
 
   private creditsOf(advertiserId: string): (HeldCredit & AnyCredit & { readonly marketplace: string })[] {
     return (this.accounts.get(advertiserId) ?? []).flatMap(({ marketplace, credits }) => {

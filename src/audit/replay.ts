@@ -15,10 +15,12 @@ import type { CampaignEvent } from '../campaigns/domain/events.js';
 import type { EventStore, LogEntry, Position } from '../event-store/event-store.js';
 import type { FxEvent } from '../fx/domain/events.js';
 import { formatMinor, minorOf, moneyOf, Sum } from '../kernel/money.js';
+import { once } from '../kernel/once.js';
 import type { Instant } from '../kernel/instant.js';
 import { byCodeUnit } from '../kernel/identifiers.js';
 import type { EnrollmentEvent, PromotionEvent } from '../promotions/domain/events.js';
 import type { SpendFact } from '../promotions/domain/facts.js';
+import type { SpendKind } from '../promotions/domain/terms.js';
 import type { Moment } from '../read-models/moment.js';
 
 /** The ledger at a moment, folded from the log by the projections and by nothing else. Keys are stream names. */
@@ -29,8 +31,8 @@ export interface Replayed {
   readonly rates: ReadonlyMap<string, CurrencyConversions>;
   /** In effective order. */
   readonly enrollments: ReadonlyMap<string, readonly EnrollmentEvent[]>;
-  /** Of each account, what was spent and is not reversed, in effective order. */
-  readonly spend: ReadonlyMap<string, readonly Spent[]>;
+  /** Of each account, what was spent and is not reversed, in effective order: a list is made when it is first asked for. */
+  readonly spend: ReadonlyMap<string, () => readonly Spent[]>;
   /** Of each account, what its credits were granted by, by creditId. */
   readonly grants: ReadonlyMap<string, ReadonlyMap<string, Grant>>;
   readonly events: number;
@@ -84,7 +86,7 @@ class Fold {
       promotions,
       rates,
       enrollments,
-      spend: ofAccounts(({ spend }) => spend),
+      spend: ofAccounts((account) => once(() => account.spend)),
       grants: ofAccounts(({ grants }) => grants),
       events,
     };
@@ -93,20 +95,26 @@ class Fold {
   take({ stream, type, data }: LogEntry): void {
     this.events += 1;
     const event = { type, data };
+    // Nearly all events are of accounts that are known.
+    const account = this.accounts.get(stream);
+    if (account) return this.takeOf(account, event as AccountEvent);
     const category = stream.slice(0, stream.indexOf('-'));
-    if (category === creditBalances.category) this.takeAccount(stream, event as AccountEvent);
+    if (category === creditBalances.category) this.takeFirst(stream, event as AccountEvent);
     else if (category === qualifyingWeeks.category) this.takeCampaign(stream, event as CampaignEvent);
     else if (category === disbursements.category) this.takePromotion(stream, event as PromotionEvent);
     else if (category === currencyConversions.category) this.takeRate(stream, event as FxEvent);
     else this.takeEnrollment(stream, event as EnrollmentEvent);
   }
 
-  private takeAccount(stream: string, event: AccountEvent): void {
+  private takeOf(account: AccountFold, event: AccountEvent): void {
     // An account is known from its opening on, whenever that takes effect.
-    if (event.type !== 'AccountOpened' && effectiveAtOf(event) > this.asOf) return;
-    let account = this.accounts.get(stream);
-    if (!account) this.accounts.set(stream, (account = new AccountFold(event.data)));
-    account.take(event);
+    if (event.type === 'AccountOpened' || effectiveAtOf(event) <= this.asOf) account.take(event);
+  }
+
+  private takeFirst(stream: string, event: AccountEvent): void {
+    const account = new AccountFold(event.data);
+    this.accounts.set(stream, account);
+    this.takeOf(account, event);
   }
 
   private takeCampaign(stream: string, event: CampaignEvent): void {
@@ -128,7 +136,8 @@ class Fold {
   private takeEnrollment(stream: string, event: EnrollmentEvent): void {
     if (event.data.occurredAt > this.asOf) return;
     const facts = this.enrollments.get(stream) ?? [];
-    putInOrder(facts, event, ({ data }) => data.occurredAt);
+    const place = facts.findLastIndex(({ data }) => data.occurredAt <= event.data.occurredAt) + 1;
+    facts.splice(place, 0, event);
     this.enrollments.set(stream, facts);
   }
 }
@@ -136,7 +145,7 @@ class Fold {
 /** Nearly all events are an account's spend: it is summed, and added to the state when that is needed. */
 class AccountFold {
   readonly grants = new Map<string, Grant>();
-  private readonly spent: Spent[] = [];
+  private readonly spent = new SpentCells();
   private readonly reversedClicks = new Set<string>();
   private balances = creditBalances.initial();
   private due = new SpendDue();
@@ -150,14 +159,13 @@ class AccountFold {
   }
 
   get spend(): readonly Spent[] {
-    if (this.reversedClicks.size === 0) return this.spent;
-    return this.spent.filter(({ id, kind }) => kind !== 'clicks' || !this.reversedClicks.has(id));
+    return this.spent.facts().filter(({ id, kind }) => kind !== 'clicks' || !this.reversedClicks.has(id));
   }
 
   take(event: AccountEvent): void {
     if (event.type === 'ClickSpent' || event.type === 'ImpressionsSpent') {
       this.due.add(event.data);
-      putInOrder(this.spent, spentOf(event), ({ at }) => at);
+      this.spent.add(event);
     } else this.takeRare(event);
   }
 
@@ -197,22 +205,33 @@ class SpendDue {
   }
 }
 
-/** Behind all that are not later: facts mostly come in order, so it looks from the end. */
-function putInOrder<Fact>(facts: Fact[], fact: Fact, atOf: (fact: Fact) => Instant): void {
-  const at = atOf(fact);
-  let place = facts.length;
-  while (place > 0 && atOf(facts[place - 1]!) > at) place -= 1;
-  if (place === facts.length) facts.push(fact);
-  else facts.splice(place, 0, fact);
+/** What an account spent, in effective order. Cell after cell is much less to keep than an object for each of a million facts. */
+class SpentCells {
+  private readonly cells: string[] = [];
+
+  add({ type, data }: SpendEvent): void {
+    const { occurredAt, product, billable } = data;
+    const isClick = type === 'ClickSpent';
+    const id = isClick ? data.clickId : data.impressionsId;
+    const kind: SpendKind = isClick ? 'clicks' : 'impressions';
+    const { cells } = this;
+    let place = cells.length;
+    // Facts mostly come in order, so it is looked from the end for the last that is not later.
+    while (place > 0 && cells[place - WIDTH]! > occurredAt) place -= WIDTH;
+    if (place === cells.length) cells.push(occurredAt, id, product, kind, billable.amount);
+    else cells.splice(place, 0, occurredAt, id, product, kind, billable.amount);
+  }
+
+  facts(): Spent[] {
+    return Array.from({ length: this.cells.length / WIDTH }, (_, nth) => {
+      const [at, id, product, kind, amount] = this.cells.slice(nth * WIDTH, (nth + 1) * WIDTH) as SpentRow;
+      return { id, at, product, kind, own: minorOf({ amount }) };
+    });
+  }
 }
 
-function spentOf({ type, data }: SpendEvent): Spent {
-  const { occurredAt: at, product, billable } = data;
-  const own = minorOf(billable);
-  return type === 'ClickSpent'
-    ? { id: data.clickId, at, product, kind: 'clicks', own }
-    : { id: data.impressionsId, at, product, kind: 'impressions', own };
-}
+type SpentRow = [at: Instant, id: string, product: string, kind: SpendKind, amount: string];
+const WIDTH = 5 satisfies SpentRow['length'];
 
 /** What a balance must say, in the words of the balance. */
 export function balanceOf(account: ReplayedAccount, asOf: Instant) {

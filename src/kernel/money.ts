@@ -29,7 +29,7 @@ export function parseMoney(amount: string, currency: string): bigint | MoneyFaul
 }
 
 /** Minor units of stored money, which has exactly its currency's digits. */
-export function minorOf({ amount }: Money): bigint {
+export function minorOf({ amount }: Pick<Money, 'amount'>): bigint {
   const short = shortMinorOf(amount);
   return Number.isNaN(short) ? BigInt(amount.replace('.', '')) : BigInt(short);
 }
@@ -37,17 +37,17 @@ export function minorOf({ amount }: Money): bigint {
 /** A number holds every integer of so many digits exactly. Few amounts are longer. */
 const SHORT = 15;
 const ZERO = '0'.charCodeAt(0);
+const POINT = '.'.charCodeAt(0) - ZERO;
 
 /** NaN for text that is longer, or anything else than digits and a point. Digit by digit: a replay does little else. */
 function shortMinorOf(amount: string): number {
   if (amount.length > SHORT) return NaN;
-  const point = amount.indexOf('.');
-  let minor = 0;
+  let [minor, hasPoint] = [0, false];
   for (let place = 0; place < amount.length; place += 1) {
-    if (place === point) continue;
     const digit = amount.charCodeAt(place) - ZERO;
-    if (digit < 0 || digit > 9) return NaN;
-    minor = minor * 10 + digit;
+    if (digit >= 0 && digit <= 9) minor = minor * 10 + digit;
+    else if (digit === POINT && !hasPoint) hasPoint = true;
+    else return NaN;
   }
   return minor;
 }

@@ -95,7 +95,7 @@ async function stored(history: readonly AccountEvent[]): Promise<MemoryEventStor
 
 const told = ({ accounts, spend, grants, events }: Replayed) => {
   const { advertiserId: _, marketplace: __, openedAt: ___, ...balances } = accounts.get(STREAM)!;
-  return { balances: JSON.stringify(balances), spend: spend.get(STREAM), grants: grants.get(STREAM)?.size, events };
+  return { balances: JSON.stringify(balances), spend: spend.get(STREAM)?.(), grants: grants.get(STREAM)?.size, events };
 };
 
 /** `folds` is what is replayed of the history: all of it, unless a test plants a fault. */

@@ -98,7 +98,7 @@ describe('minor units', () => {
     );
     fc.assert(
       fc.property(texts, (amount) => {
-        expect(outcomeOf(() => minorOf({ amount, currency: 'EUR' }))).toBe(outcomeOf(() => plainly(amount)));
+        expect(outcomeOf(() => minorOf({ amount }))).toBe(outcomeOf(() => plainly(amount)));
       }),
       { numRuns: 1000 },
     );
