@@ -38,11 +38,12 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   rebuild: {
     rows: ['6', '7'],
     needs: [],
-    share: 0.2,
+    share: 0.4,
     how:
       'Read models are built from the first event of the log by the service’s own runner and its thread. By hand: one loop ' +
       'scans the log in pages, parses each event, and inserts the same rows into the same tables, in transactions as large. ' +
-      'Emmett’s consumer builds one projection, which counts the events of each stream. In memory, the log is read and folded, and nothing is stored.',
+      'Emmett’s consumer builds one projection, which counts the events of each stream. In memory, in a ' +
+      'process that has loaded nothing else, the log is read and folded, and nothing is stored.',
     measure: async (effort, events) => (await import('./rows/rebuild.js')).rebuildRows(effort, events),
   },
   questions: {

@@ -1,8 +1,5 @@
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { replay } from '../../src/audit/replay.js';
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { EventStore } from '../../src/event-store/event-store.js';
-import { SqliteEventStore } from '../../src/event-store/sqlite/sqlite-event-store.js';
-import { LATEST } from '../../src/kernel/instant.js';
 import { createApp } from '../../src/main.js';
 import { removeFiles } from '../../src/read-models/database.js';
 import { ReadModels } from '../../src/read-models/read-models.js';
@@ -10,10 +7,9 @@ import { TRANSACTION_EVENTS } from '../../src/read-models/runner.js';
 import { Emmett } from '../emmett.js';
 import { copyOf, ledgerOf, remove, settingsOf } from '../ledgers.js';
 import { alternately, atLeast, type Contestant, type Effort, type Row } from '../measure.js';
+import { openLog, PAGE, replayRates } from './replay.js';
 
 const EMMETT_EVENTS = 20_000;
-/** So many events of the log are read at a time by hand. */
-const PAGE = 1000;
 const BUILT_MS = 3_600_000;
 
 /** Rows 6 and 7: the log made into tables again, and folded in memory. */
@@ -34,7 +30,7 @@ export async function rebuildRows(effort: Effort, events: number): Promise<Row[]
   );
   await app.close();
   remove(path);
-  const folds = await alternately({ ours: folded(ledger), byHand: scanned(ledger) }, effort);
+  const folds = await replayRates(ledger, effort);
   const many = events.toLocaleString('en-US');
   return [
     atLeast('6', `rebuild, ${many} events | by hand, the same rows`, [rates.ours, rates.byHand], 0.6),
@@ -42,15 +38,6 @@ export async function rebuildRows(effort: Effort, events: number): Promise<Row[]
     atLeast('7', `replay in memory, ${many} events | scan and parse`, [folds.ours, folds.byHand], 0.6),
   ];
 }
-
-const openLog = (path: string): StatementSync => {
-  const db = new DatabaseSync(path, { readOnly: true });
-  const page = db.prepare(
-    `SELECT position, type_id, data FROM events WHERE position > ? ORDER BY position LIMIT ${PAGE}`,
-  );
-  page.setReturnArrays(true);
-  return page;
-};
 
 type Cells = SQLInputValue[];
 
@@ -132,30 +119,5 @@ async function emmett(events: number): Promise<Contestant> {
   return {
     run: () => peer.countByStream(),
     close: () => peer.close(),
-  };
-}
-
-/** Every projection, as `promoledger replay` folds them. */
-function folded(ledger: string): Contestant {
-  const store = SqliteEventStore.openToRead(ledger);
-  return {
-    run: async () => ({ done: (await replay(store, { asOf: LATEST, known: await store.head() })).events }),
-    close: () => store.close(),
-  };
-}
-
-function scanned(ledger: string): Contestant {
-  const log = openLog(ledger);
-  return {
-    run: async () => {
-      let [done, position] = [0, 0];
-      for (let page; (page = log.all(position) as unknown as [number, number, string][]).length > 0;) {
-        for (const [at, , data] of page) {
-          if (JSON.parse(data) !== null) done += 1;
-          position = at;
-        }
-      }
-      return { done };
-    },
   };
 }
