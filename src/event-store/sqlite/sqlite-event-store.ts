@@ -254,7 +254,8 @@ export class SqliteEventStore extends EmbeddedEventStore {
       const typeId = this.#typeId(type, state);
       const recordedMs = copiedMs ?? nowMs;
       state.recordedAtMs = Math.max(state.recordedAtMs, recordedMs);
-      this.#statements.addEvent.run(position, streamId, revision, typeId, key, data, metadata, recordedMs);
+      // Node's `run` would make an object of what was changed.
+      this.#statements.addEvent.get(position, streamId, revision, typeId, key, data, metadata, recordedMs);
       if (this.isFollowed) {
         state.added.push(new StoredEvent([stream, revision, position, recordedMs, type, key, data, metadata]));
       }
