@@ -69,7 +69,7 @@ export async function openReadModels(
   { projections }: Observability,
 ): Promise<ReadModels> {
   const path = cachePath === null ? ':memory:' : `${cachePath}.models`;
-  const open = (file: string, { isApart } = { isApart: false }) => openWriter(file, { clock, fixedNow, isApart });
+  const open = (file: string, { givesWay } = { givesWay: false }) => openWriter(file, { clock, fixedNow, givesWay });
   const writing = cachePath === null ? undefined : { writer: await open(path), open };
   const readModels = new ReadModels(store, new ReadModelDatabase(path), projections, clock, writing);
   await readModels.start();

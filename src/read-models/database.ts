@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import type { Position, Recorded } from '../event-store/event-store.js';
 
@@ -97,9 +97,8 @@ export class ReadModelDatabase {
     readonly path: string,
     version = MODELS_VERSION,
     answersFrom = ANSWERS_FROM,
-    private readonly isApart = false,
   ) {
-    this.sql = open(path, isApart);
+    this.sql = open(path);
     const found = Number(this.sql.prepare('PRAGMA user_version').get()!['user_version']);
     this.isCurrent = found >= version || found < answersFrom;
     if (found !== version && (found < answersFrom || found > version)) {
@@ -115,11 +114,6 @@ export class ReadModelDatabase {
       save: this.prepare('INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?, ?, ?)'),
       searched: this.prepare('UPDATE checkpoint SET searched = ?'),
     };
-  }
-
-  /** To build a file that nobody else opens before it is closed: a crash may spoil it, and only what is closed is on disk. */
-  static apart(path: string): ReadModelDatabase {
-    return new ReadModelDatabase(path, MODELS_VERSION, ANSWERS_FROM, true);
   }
 
   /** Creates a model's tables (`CREATE … IF NOT EXISTS`), now and after every `clear`. */
@@ -181,7 +175,6 @@ export class ReadModelDatabase {
   close(): void {
     this.rollback();
     this.sql.close();
-    if (this.isApart) putOnDisk(this.path);
   }
 
   /** Drops all that is stored; the tables are there again, empty. */
@@ -193,25 +186,12 @@ export class ReadModelDatabase {
 }
 
 /** Pages are moved from the write-ahead log in larger lots than by default: it is a sync of the disk each time. */
-const KEPT_UP = 'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 10000';
-/** Each page is written once, and nothing waits for the disk. What fails is taken back from memory. */
-const APART = 'PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF';
-
-function open(path: string, isApart = false): DatabaseSync {
+function open(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { readBigInts: true, timeout: BUSY_MS });
-  db.exec(isApart ? APART : KEPT_UP);
+  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 10000');
   // Of what is not in it the operating system has the pages at hand: with four times as much nothing was faster.
   db.exec('PRAGMA cache_size = -8192'); // KiB
   return db;
-}
-
-function putOnDisk(path: string): void {
-  const file = openSync(path, 'r+');
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
 }
 
 export function removeFiles(path: string): void {

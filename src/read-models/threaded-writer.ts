@@ -10,8 +10,8 @@ export interface ThreadData {
   readonly path: string;
   /** What the service's clock is fixed to; null: it runs. */
   readonly fixedNow: Instant | null;
-  /** The file is built apart, see `ReadModelDatabase.apart`, and its thread gives way to whatever else the machine has to do. */
-  readonly isApart: boolean;
+  /** To whatever else the machine has to do. */
+  readonly givesWay: boolean;
 }
 
 /** What the thread is asked, each answered in turn. */
@@ -28,10 +28,10 @@ export type Order =
 /** Writes a file of read models: in a thread of its own where there is one, else in this. */
 export async function openWriter(
   path: string,
-  { clock, fixedNow, isApart }: { clock: () => Instant; fixedNow: Instant | null; isApart: boolean },
+  { clock, fixedNow, givesWay }: { clock: () => Instant; fixedNow: Instant | null; givesWay: boolean },
 ): Promise<ModelsWriter> {
-  if (HAS_THREADS) return ThreadedWriter.open({ path, fixedNow, isApart });
-  const db = isApart ? ReadModelDatabase.apart(path) : new ReadModelDatabase(path);
+  if (HAS_THREADS) return ThreadedWriter.open({ path, fixedNow, givesWay });
+  const db = new ReadModelDatabase(path);
   return new LocalWriter(db, new Models(db, clock).all, true);
 }
 

@@ -9,10 +9,10 @@ import type { Order, ThreadData } from './threaded-writer.js';
 import { LocalWriter } from './writer.js';
 
 /** The thread of a ThreadedWriter. */
-const { path, fixedNow, isApart } = workerData as ThreadData;
+const { path, fixedNow, givesWay } = workerData as ThreadData;
 // A thread has a priority of its own on Linux; elsewhere it would be that of the whole process.
-if (isApart && process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
-const db = isApart ? ReadModelDatabase.apart(path) : new ReadModelDatabase(path);
+if (givesWay && process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+const db = new ReadModelDatabase(path);
 const writer = new LocalWriter(db, new Models(db, () => fixedNow ?? instantOf(Date.now())).all);
 
 async function done(order: Order): Promise<Checkpoint | undefined> {
