@@ -42,8 +42,8 @@ export class NotCaughtUpError extends Error {
 /** How files of read models are written. */
 export interface Writing {
   readonly writer: ModelsWriter;
-  /** `isApart`: nobody else opens the file before it is closed. */
-  open(path: string, options?: { readonly isApart: boolean }): Promise<ModelsWriter>;
+  /** `givesWay`: to whatever else the machine has to do. */
+  open(path: string, options?: { readonly givesWay: boolean }): Promise<ModelsWriter>;
 }
 
 /** All read models and what keeps them up. They can be thrown away at any time; the log is the truth. */
@@ -160,7 +160,7 @@ export class ReadModels {
     if (!writing) return this.runner.rebuild();
     const path = `${this.db.path}.next`;
     removeFiles(path);
-    const writer = await writing.open(path, { isApart: true });
+    const writer = await writing.open(path, { givesWay: true });
     const next = new ReadModelRunner(this.store, writer, namedIdOf);
     let isPaused = false;
     try {
@@ -169,12 +169,14 @@ export class ReadModels {
       await this.runner.stop({ keepsWaiters: true });
       isPaused = true;
       await this.includedBy(next);
+      await next.stop();
+      if (next.failed) throw next.failed;
+      await writer.close();
     } catch (error) {
+      await next.stop();
+      await writer.close().catch(() => undefined);
       if (isPaused && !this.closed) await this.runner.start();
       throw error;
-    } finally {
-      await next.stop();
-      await writer.close();
     }
     await this.takeUp(path, writing);
   }

@@ -173,6 +173,21 @@ describe('read models built anew in the background', () => {
     expect(available(models)).toBe('442.00');
     await models.close();
   });
+
+  it('leave the former ones at work when the new file cannot be closed', async () => {
+    await record(50);
+    const { models, rebuilt } = await modelsOf(NEW, (writer, file) => {
+      const close = () => writer.close().then(() => Promise.reject(new Error('no room')));
+      return file.endsWith('.next') ? Object.assign(new Held(writer, () => Promise.resolve()), { close }) : writer;
+    });
+    await models.caughtUp();
+    await expect(models.rebuild()).rejects.toThrow('no room');
+    expect(rebuilt).toEqual(['no room']);
+    await record(60);
+    await models.caughtUp();
+    expect(available(models)).toBe('442.00');
+    await models.close();
+  });
 });
 
 describe('read models whose file cannot be written for a while', () => {
