@@ -24,10 +24,8 @@ type Rates = Readonly<Record<'ours' | 'byHand', Turns>>;
 /** Folding a log, and scanning and parsing it, in a process that has loaded what folds and nothing else. */
 export async function replayRates(ledger: string, effort: Effort): Promise<Rates> {
   const child = fork(import.meta.filename, [ledger, JSON.stringify(effort)]);
-  let rates: Rates | undefined;
-  child.on('message', (message) => (rates = message as unknown as Rates));
-  await once(child, 'exit');
-  if (!rates) throw new Error('the replay was not measured');
+  const failed = once(child, 'close').then(([code]) => Promise.reject(new Error(`the replay ended with ${code}`)));
+  const [rates] = (await Promise.race([once(child, 'message'), failed])) as [Rates];
   return rates;
 }
 

@@ -111,6 +111,7 @@ class Fold {
     if (event.type === 'AccountOpened' || effectiveAtOf(event) <= this.asOf) account.take(event);
   }
 
+  /** The first event of an account is its opening. */
   private takeFirst(stream: string, event: AccountEvent): void {
     const account = new AccountFold(event.data);
     this.accounts.set(stream, account);

@@ -126,8 +126,7 @@ export class BooksModel implements ReadModel {
     if (known) return known.id;
     const { section, open } = this.statements;
     const key = [group, name, marketplace, currency];
-    const { id: stored } = (section.get(...key) ?? open.get(...key))!;
-    const id = Number(stored);
+    const id = Number((section.get(...key) ?? open.get(...key))!['id']);
     this.sections.set(name, [...named, { id, group, marketplace, currency }]);
     return id;
   }
