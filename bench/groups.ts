@@ -38,7 +38,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   rebuild: {
     rows: ['6', '7'],
     needs: [],
-    share: 0.5,
+    share: 0.3,
     how:
       'Read models are built from the first event of the log by the service’s own runner and its thread. By hand: one loop ' +
       'scans the log in pages, parses each event, and inserts the same rows into the same tables, in transactions as large. ' +

@@ -10,7 +10,7 @@ export interface ThreadData {
   readonly path: string;
   /** What the service's clock is fixed to; null: it runs. */
   readonly fixedNow: Instant | null;
-  /** To whatever else the machine has to do. */
+  /** To whatever else the machine has to do: a file that is built anew, and read by nobody until it is whole. */
   readonly givesWay: boolean;
 }
 

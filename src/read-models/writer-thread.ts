@@ -13,6 +13,7 @@ const { path, fixedNow, givesWay } = workerData as ThreadData;
 // A thread has a priority of its own on Linux; elsewhere it would be that of the whole process.
 if (givesWay && process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 const db = new ReadModelDatabase(path);
+if (givesWay) db.readByNobody();
 const writer = new LocalWriter(db, new Models(db, () => fixedNow ?? instantOf(Date.now())).all);
 
 async function done(order: Order): Promise<Checkpoint | undefined> {
