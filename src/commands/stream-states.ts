@@ -14,7 +14,7 @@ export interface StreamState<State> {
 }
 
 const HOT_STREAMS = 10_000;
-/** Entries in all hot states together, some 50 bytes each. */
+/** Entries in all hot states together, some 25 bytes each. */
 const HOT_WEIGHT = 1_100_000;
 /** A snapshot is renewed when so many events came after it, and as many as the state has entries: writing stays in proportion. */
 const SNAPSHOT_EVERY = 500;
