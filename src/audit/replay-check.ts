@@ -55,6 +55,8 @@ export async function checkReplay(
     const replayed = await replay(store, moment, () => progress?.advance(1));
     events = Math.max(events, replayed.events);
     check.compare(replayed, moment);
+    const rates = readModels.rates.book(moment.known);
+    await check.compareQualifications(new Qualifications(store, replayed, rates, moment), moment);
     await check.compareBooks(new Books(store, readModels), moment);
   }
   progress?.stop();
@@ -71,17 +73,11 @@ class Check {
   ) {}
 
   compare(replayed: Replayed, moment: Moment): void {
-    const qualifications = new Qualifications(replayed, this.readModels.rates.book(moment.known), moment.asOf);
     for (const account of replayed.accounts.values()) {
       const { advertiserId, marketplace } = account;
-      const name = `${advertiserId} in ${marketplace}`;
       const balance = this.queries.balance(moment, advertiserId, marketplace);
-      this.equal(`the balance of ${name}`, balanceOf(account, moment.asOf), answeredBalance(balance), moment);
-      for (const promotion of replayed.promotions.values()) {
-        const answer = this.queries.qualification(moment, advertiserId, marketplace, promotion.promotionId);
-        const items = qualifications.of(promotion, account);
-        this.equal(`the qualification of ${name}`, items, isRefusal(answer) ? answer : answer.items, moment);
-      }
+      const folded = balanceOf(account, moment.asOf);
+      this.equal(`the balance of ${advertiserId} in ${marketplace}`, folded, answeredBalance(balance), moment);
     }
     const accounts = [...this.readModels.accounts.allAccounts(moment.known)].map(keyOf).sort();
     this.equal('which accounts there are', [...replayed.accounts.values()].map(keyOf).sort(), accounts, moment);
@@ -97,6 +93,15 @@ class Check {
       const told = runs.map(({ state: _, ...run }) => ({ promotionId, ...run }));
       const folded = completed.map((run) => ({ ...run, leftOut: run.leftOut ?? [] }));
       this.equal(`the runs of ${promotionId}`, folded, told, moment);
+    }
+  }
+
+  async compareQualifications(qualifications: Qualifications, moment: Moment): Promise<void> {
+    for await (const { account, promotionId, items } of qualifications.all()) {
+      const { advertiserId, marketplace } = account;
+      const answer = this.queries.qualification(moment, advertiserId, marketplace, promotionId);
+      const name = `the qualification of ${advertiserId} in ${marketplace}`;
+      this.equal(name, items, isRefusal(answer) ? answer : answer.items, moment);
     }
   }
 

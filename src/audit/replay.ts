@@ -14,13 +14,10 @@ import { effectiveAtOf } from '../accounts/domain/postings.js';
 import type { CampaignEvent } from '../campaigns/domain/events.js';
 import type { EventStore, LogEntry, Position } from '../event-store/event-store.js';
 import type { FxEvent } from '../fx/domain/events.js';
-import { formatMinor, minorOf, moneyOf, Sum } from '../kernel/money.js';
-import { once } from '../kernel/once.js';
+import { formatMinor, moneyOf, Sum } from '../kernel/money.js';
 import type { Instant } from '../kernel/instant.js';
 import { byCodeUnit } from '../kernel/identifiers.js';
 import type { EnrollmentEvent, PromotionEvent } from '../promotions/domain/events.js';
-import type { SpendFact } from '../promotions/domain/facts.js';
-import type { SpendKind } from '../promotions/domain/terms.js';
 import type { Moment } from '../read-models/moment.js';
 
 /** The ledger at a moment, folded from the log by the projections and by nothing else. Keys are stream names. */
@@ -31,8 +28,6 @@ export interface Replayed {
   readonly rates: ReadonlyMap<string, CurrencyConversions>;
   /** In effective order. */
   readonly enrollments: ReadonlyMap<string, readonly EnrollmentEvent[]>;
-  /** Of each account, what was spent and is not reversed, in effective order: a list is made when it is first asked for. */
-  readonly spend: ReadonlyMap<string, () => readonly Spent[]>;
   /** Of each account, what its credits were granted by, by creditId. */
   readonly grants: ReadonlyMap<string, ReadonlyMap<string, Grant>>;
   readonly events: number;
@@ -47,11 +42,6 @@ export interface ReplayedAccount extends CreditBalances {
 export interface Grant {
   readonly stage: string | null;
   readonly revision: number;
-}
-
-export interface Spent extends SpendFact {
-  /** The fact's own id. */
-  readonly id: string;
 }
 
 /** Folds the events recorded up to `known` and effective up to `asOf`, one after the other, in the order of the log. */
@@ -86,7 +76,6 @@ class Fold {
       promotions,
       rates,
       enrollments,
-      spend: ofAccounts((account) => once(() => account.spend)),
       grants: ofAccounts(({ grants }) => grants),
       events,
     };
@@ -146,8 +135,6 @@ class Fold {
 /** Nearly all events are an account's spend: it is summed, and added to the state when that is needed. */
 class AccountFold {
   readonly grants = new Map<string, Grant>();
-  private readonly spent = new SpentCells();
-  private readonly reversedClicks = new Set<string>();
   private balances = creditBalances.initial();
   private due = new SpendDue();
   private openedAt: Instant | null = null;
@@ -159,20 +146,13 @@ class AccountFold {
     return { ...this.due.addedTo(this.balances), advertiserId, marketplace, openedAt: this.openedAt };
   }
 
-  get spend(): readonly Spent[] {
-    return this.spent.facts().filter(({ id, kind }) => kind !== 'clicks' || !this.reversedClicks.has(id));
-  }
-
   take(event: AccountEvent): void {
-    if (event.type === 'ClickSpent' || event.type === 'ImpressionsSpent') {
-      this.due.add(event.data);
-      this.spent.add(event);
-    } else this.takeRare(event);
+    if (event.type === 'ClickSpent' || event.type === 'ImpressionsSpent') this.due.add(event.data);
+    else this.takeRare(event);
   }
 
   private takeRare(event: Exclude<AccountEvent, SpendEvent>): void {
     if (event.type === 'AccountOpened') this.openedAt = event.data.occurredAt;
-    if (event.type === 'ClickReversed') this.reversedClicks.add(event.data.clickId);
     if (event.type === 'CreditApplied') {
       const { creditId, stage = null, revision = 1 } = event.data;
       this.grants.set(creditId, { stage, revision });
@@ -205,34 +185,6 @@ class SpendDue {
     return moved(balances, movementsOfSpend({ billable: moneyIn(this.billable), draws }));
   }
 }
-
-/** What an account spent, in effective order. Cell after cell is much less to keep than an object for each of a million facts. */
-class SpentCells {
-  private readonly cells: string[] = [];
-
-  add({ type, data }: SpendEvent): void {
-    const { occurredAt, product, billable } = data;
-    const isClick = type === 'ClickSpent';
-    const id = isClick ? data.clickId : data.impressionsId;
-    const kind: SpendKind = isClick ? 'clicks' : 'impressions';
-    const { cells } = this;
-    let place = cells.length;
-    // Facts mostly come in order, so it is looked from the end for the last that is not later.
-    while (place > 0 && cells[place - WIDTH]! > occurredAt) place -= WIDTH;
-    if (place === cells.length) cells.push(occurredAt, id, product, kind, billable.amount);
-    else cells.splice(place, 0, occurredAt, id, product, kind, billable.amount);
-  }
-
-  facts(): Spent[] {
-    return Array.from({ length: this.cells.length / WIDTH }, (_, nth) => {
-      const [at, id, product, kind, amount] = this.cells.slice(nth * WIDTH, (nth + 1) * WIDTH) as SpentRow;
-      return { id, at, product, kind, own: minorOf({ amount }) };
-    });
-  }
-}
-
-type SpentRow = [at: Instant, id: string, product: string, kind: SpendKind, amount: string];
-const WIDTH = 5 satisfies SpentRow['length'];
 
 /** What a balance must say, in the words of the balance. */
 export function balanceOf(account: ReplayedAccount, asOf: Instant) {
