@@ -71,15 +71,18 @@ describe('a holding', () => {
   });
 
   it('is laid in memory in one way, and rightly, however many movements come in whatever order', () => {
+    // The greatest that a number holds exactly is passed, or is not reached.
+    const amount = fc.constantFrom(1n, BigInt(Number.MAX_SAFE_INTEGER) - 50n);
+    const all = fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 100, maxLength: 300 });
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 100, maxLength: 300 }), (minutes) => {
+      fc.property(amount, all, (granted, minutes) => {
         const [first, ...rest] = minutes;
-        let holding = holdingFrom(minuteOf(first!), 1n);
+        let holding = holdingFrom(minuteOf(first!), granted);
         for (const minute of rest) holding = moved(holding, minuteOf(minute), 1n);
         const inOrder = [...new Set(minutes)].sort((a, b) => a - b);
         const movements = inOrder.map((minute): [number, bigint] => [
           minuteOf(minute),
-          BigInt(minutes.filter((each) => each <= minute).length),
+          BigInt(rest.filter((each) => each <= minute).length) + (first! <= minute ? granted : 0n),
         ]);
         expect(movementsOf(holding)).toEqual(movements);
         expect(holding.length).toBe(movements.length);
