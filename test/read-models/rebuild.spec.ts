@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { AccountEvent } from '../../src/accounts/domain/events.js';
 import { type NewEvent, StoreUnavailableError } from '../../src/event-store/event-store.js';
 import { MemoryEventStore } from '../../src/event-store/memory/memory-event-store.js';
@@ -174,6 +174,36 @@ describe('read models built anew in the background', () => {
     await record(60);
     await models.caughtUp();
     expect(available(models)).toBe('442.00');
+    await models.close();
+  });
+
+  it('leave the former ones at work when the new ones fail by what is recorded while they are taken up', async () => {
+    await record(50);
+    let isLast = false;
+    const fails = async () => {
+      if (!isLast) return;
+      // Long enough that they are not known to have failed when they are asked whether they include as much.
+      await sleep(100);
+      throw new Error('no');
+    };
+    const { models, rebuilt } = await modelsOf(NEW, (writer, file) => {
+      return file.endsWith('.next') ? new Held(writer, fails) : writer;
+    });
+    await models.caughtUp();
+    const { runner } = models;
+    const stop = jest.spyOn(runner, 'stop').mockImplementationOnce(async (options) => {
+      await runner.stop(options);
+      isLast = true;
+      await record(51);
+      // It is on its way to the new ones.
+      await sleep(20);
+    });
+    await expect(models.rebuild()).rejects.toThrow('no');
+    expect(stop).toHaveBeenCalledTimes(2);
+    expect(rebuilt).toEqual(['no']);
+    expect(models.runner).toBe(runner);
+    await models.caughtUp();
+    expect(available(models)).toBe('451.00');
     await models.close();
   });
 });
