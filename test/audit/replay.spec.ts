@@ -113,7 +113,7 @@ const replays = (folds: (history: AccountEvent[]) => AccountEvent[] = (history) 
 
 describe('a replay', () => {
   it('gives what one event after the other gives, at any moment of both times', () =>
-    fc.assert(replays(), { numRuns: 300 }));
+    fc.assert(replays(), { numRuns: 1000 }));
 
   it.each<[fault: string, planted: (event: AccountEvent) => AccountEvent]>([
     ['a draw that is off by one beyond what a number holds', (event) => altered(event, 'ClickSpent', 'draws')],
